@@ -1,0 +1,21 @@
+// Node's type stripping instead of a compiler; `chorus:source` makes `#…` imports point at src/.
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
+  testEnvironmentOptions: { customExportConditions: ['chorus:source', 'node', 'node-addons'] },
+};
+
+const project = (displayName, testMatch) => ({ ...common, displayName, testMatch });
+
+export default {
+  projects: [
+    project('unit', ['<rootDir>/{src,test}/**/*.{unit,property,contract,saga}.test.ts']),
+    project('architecture', ['<rootDir>/test/architecture/**/*.test.ts']),
+    project('conformance', ['<rootDir>/test/conformance/**/*.conformance.test.ts']),
+    project('simulation', ['<rootDir>/test/simulation/**/*.simulation.test.ts']),
+    project('integration', ['<rootDir>/{src,test}/**/*.integration.test.ts']),
+    project('faults', ['<rootDir>/test/faults/**/*.faults.test.ts']),
+    project('e2e', ['<rootDir>/test/e2e/**/*.e2e.test.ts']),
+  ],
+};

@@ -1,0 +1,35 @@
+import type { Envelope } from '#contracts/core';
+import type { DataType, EventType } from './event-type.ts';
+
+/** A record's value, decoded by its writer's schema, envelope first; the payload only when somebody asks. */
+export type DecodedEvent = {
+  readonly status: 'decoded';
+  /** The Avro full name, which is the event's name. */
+  readonly type: string;
+  readonly envelope: Envelope;
+  /** Every field but the envelope, resolved to the reader's schema where this process knows the type. May throw CodecError. */
+  readonly payload: () => unknown;
+};
+
+export type DecodeOutcome =
+  | DecodedEvent
+  /** Fetch it with `learn`, then decode again. */
+  | { readonly status: 'unknown-schema'; readonly schemaId: number }
+  | { readonly status: 'undecodable'; readonly reason: string };
+
+/**
+ * Confluent wire format (magic 0, schema id, Avro body). Encoding and decoding are synchronous; schemas are made known first.
+ * Encoding is strict: an undeclared or missing field, NaN, a number beyond its type or a record above the size limit
+ * throws CodecError, which names the field.
+ */
+export type Codec = {
+  /** Makes the types' schema ids known (looks them up; registers where allowed). Idempotent. */
+  readonly prepare: (types: readonly (EventType<unknown> | DataType<unknown>)[]) => Promise<void>;
+  readonly encode: <Payload>(type: EventType<Payload>, envelope: Envelope, payload: Payload) => Uint8Array;
+  readonly decode: (value: Uint8Array) => DecodeOutcome;
+  /** Typed bytes inside a record, under their own subject. */
+  readonly encodeData: <Value>(type: DataType<Value>, value: Value) => Uint8Array;
+  readonly decodeData: (bytes: Uint8Array) => unknown;
+  /** Fetches a writer's schema by id and caches it for good. Rejects if the registry does not know it. */
+  readonly learn: (schemaId: number) => Promise<void>;
+};

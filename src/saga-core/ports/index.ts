@@ -1,0 +1,9 @@
+export type {
+  Assignment, CommitOutcome, EventLog, FenceOutcome, GroupToJoin, LogRecord, Membership, MembershipListener, PartitionReader,
+  Position, ReadBatch, ReadError, ReadErrorCode, ReadHandler, RecordToWrite, RefusalCode, Subscription, TopicPartition,
+  Transaction, TransactionalWriter,
+} from './event-log.ts';
+export { partitionKey } from './event-log.ts';
+export type { Cancel, Clock, RandomSource } from './clock.ts';
+export type { Codec, DecodedEvent, DecodeOutcome } from './codec.ts';
+export { type AvroSchema, type DataType, dataType, type EventType, eventType, type PayloadOf } from './event-type.ts';
