@@ -1,5 +1,4 @@
-import type { Envelope } from '#contracts/core';
-import type { DataType, EventType } from './event-type.ts';
+import type { DataType, Envelope, EventType } from '#contracts/core';
 
 /** A record's value, decoded by its writer's schema, envelope first; the payload only when somebody asks. */
 export type DecodedEvent = {
@@ -25,10 +24,10 @@ export type DecodeOutcome =
 export type Codec = {
   /** Makes the types' schema ids known (looks them up; registers where allowed). Idempotent. */
   readonly prepare: (types: readonly (EventType<unknown> | DataType<unknown>)[]) => Promise<void>;
-  readonly encode: <Payload>(type: EventType<Payload>, envelope: Envelope, payload: Payload) => Uint8Array;
+  readonly encode: <Payload>(type: EventType<Payload>, envelope: Envelope, payload: NoInfer<Payload>) => Uint8Array;
   readonly decode: (value: Uint8Array) => DecodeOutcome;
   /** Typed bytes inside a record, under their own subject. */
-  readonly encodeData: <Value>(type: DataType<Value>, value: Value) => Uint8Array;
+  readonly encodeData: <Value>(type: DataType<Value>, value: NoInfer<Value>) => Uint8Array;
   readonly decodeData: (bytes: Uint8Array) => unknown;
   /** Fetches a writer's schema by id and caches it for good. Rejects if the registry does not know it. */
   readonly learn: (schemaId: number) => Promise<void>;

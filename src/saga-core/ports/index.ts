@@ -6,4 +6,3 @@ export type {
 export { partitionKey } from './event-log.ts';
 export type { Cancel, Clock, RandomSource } from './clock.ts';
 export type { Codec, DecodedEvent, DecodeOutcome } from './codec.ts';
-export { type AvroSchema, type DataType, dataType, type EventType, eventType, type PayloadOf } from './event-type.ts';
