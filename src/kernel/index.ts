@@ -1,3 +1,4 @@
+export { erase } from './erase.ts';
 export { type Err, err, type Ok, ok, type Result } from './result.ts';
 export { assertNever, invariant, InvariantViolation } from './invariant.ts';
 export { type IdempotencyKey, idempotencyKey, type IdempotencyKeyParts, parseSagaId, type PeerId, peerId, type SagaId } from './ids.ts';

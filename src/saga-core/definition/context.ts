@@ -1,0 +1,33 @@
+import type { DataType, EventType } from '#contracts/core';
+import type { IdempotencyKey, SagaId } from '#kernel';
+import type { OutputOf, SagaShape, StartOf, StepName } from './saga.ts';
+
+/** What every step, compensation and ending is given (seed C's SagaContext). */
+export type SagaContext<Definition extends SagaShape = SagaShape> = {
+  readonly sagaId: SagaId;
+  /** The definition's type, also where it runs as a sub-saga. */
+  readonly sagaType: string;
+  readonly subSaga: string | null;
+  readonly stepName: string;
+  readonly item: string | null;
+  /** The same over retries and restarts. */
+  readonly idempotencyKey: IdempotencyKey;
+  /** From 1. */
+  readonly attempt: number;
+  readonly startedAtMillis: number;
+  /** null = none. */
+  readonly deadlineMillis: number | null;
+  /** Wall time of this call. */
+  readonly nowMillis: number;
+  /** The trigger's payload. */
+  readonly start: StartOf<Definition>;
+  /** The output of an earlier step that is declared in `after` or `reads`; null where it was skipped, ended by its limit, or is not there. */
+  readonly output: <Step extends StepName<Definition>>(step: Step) => OutputOf<Definition, Step> | null;
+  /** The same where the step has several output types: null unless it is of this one. */
+  readonly outputAs: <Payload>(step: StepName<Definition>, type: EventType<Payload> | DataType<Payload>) => Payload | null;
+  /** Outputs of the completed items of a forEach step, by item key, in the order of their outcomes. */
+  readonly items: <Payload>(step: StepName<Definition>, type: EventType<Payload>) => ReadonlyMap<string, Payload>;
+};
+
+/** Of an ending or a compensation: why the instance fails. */
+export type FailureView = { readonly failedStep: string | null; readonly reason: string };

@@ -1,0 +1,27 @@
+import type { SagaShape } from './saga.ts';
+import type { StepDefinition } from './step.ts';
+
+/** The steps that `step` waits for directly. */
+export const dependenciesOf = (step: StepDefinition): readonly string[] => {
+  const { after } = step;
+  if (after === 'start') return [];
+  if (typeof after === 'string') return [after];
+  return 'all' in after ? after.all : after.any;
+};
+
+/** Every step that depends on `name`, directly or not. */
+export const dependantsOf = (saga: SagaShape, name: string): ReadonlySet<string> => {
+  const found = new Set<string>();
+  const visit = (dependency: string): void => {
+    for (const [candidate, step] of Object.entries(saga.steps)) {
+      if (found.has(candidate) || !dependenciesOf(step).includes(dependency)) continue;
+      found.add(candidate);
+      visit(candidate);
+    }
+  };
+  visit(name);
+  return found;
+};
+
+/** The steps whose outputs a handler of `step` may read. */
+export const readableBy = (step: StepDefinition): readonly string[] => [...dependenciesOf(step), ...(step.reads ?? [])];

@@ -1,0 +1,88 @@
+import type { AwaitStep, ChildStep, EffectStep, EntityStep } from './step.ts';
+import type { FailureView, SagaContext } from './context.ts';
+import type { OutputOf, SagaDefinition, SagaShape, StartOf, StepName } from './saga.ts';
+import type { Completed, CompensationResult, DomainEvent, EntityCommand, Reconciled, StepFailure, StepResult } from './results.ts';
+
+/** Aborted when the attempt's limit passes or the task ends. Every call to the outside takes it. */
+export type EffectSignal = { readonly aborted: boolean; readonly reason?: unknown; readonly addEventListener: (type: 'abort', listener: () => void) => void; readonly removeEventListener: (type: 'abort', listener: () => void) => void };
+
+export type EffectHandler<Definition extends SagaShape> = {
+  readonly execute: (context: SagaContext<Definition>, signal: AbortSignalLike) => Promise<StepResult>;
+  /** What did the vendor make of this key? Required unless the effect is idempotent at the vendor. */
+  readonly reconcile?: (context: SagaContext<Definition>, signal: AbortSignalLike) => Promise<Reconciled>;
+  /** `data` is the value of the outcome's compensationData, or null (an uncertain step has none). */
+  readonly compensate?: (context: SagaContext<Definition>, data: unknown, failure: FailureView, signal: AbortSignalLike) => Promise<CompensationResult>;
+};
+
+export type EntityStepHandler<Definition extends SagaShape> = {
+  readonly command: (context: SagaContext<Definition>) => EntityCommand;
+  readonly undo?: (context: SagaContext<Definition>, data: unknown, failure: FailureView) => EntityCommand;
+  /** For `kept` compensations: true where this one must be undone after all (a bust). */
+  readonly mustUndo?: (context: SagaContext<Definition>) => boolean;
+};
+
+/** A record of the instance's partition, as an await step sees it. */
+export type Fact = {
+  readonly type: string;
+  readonly eventId: string;
+  readonly stepName: string | null;
+  readonly stepItem: string | null;
+  readonly occurredAtMillis: number;
+  readonly payload: unknown;
+};
+
+export type AwaitHandler<Definition extends SagaShape, State> = {
+  readonly initial: State;
+  /** Pure. Facts come in log order from the instance's start on, also those from before the step's trigger. */
+  readonly fold: (state: State, fact: Fact) => State;
+  /** Pure. Asked after every fact and at the trigger; null = wait on. */
+  readonly verdict: (state: State, context: SagaContext<Definition>) => Completed | StepFailure | null;
+  /** What the limit yields where `onLimit` is `complete`; default: completed without output. */
+  readonly atLimit?: (state: State, context: SagaContext<Definition>) => Completed;
+  readonly compensate?: (context: SagaContext<Definition>, data: unknown, failure: FailureView, signal: AbortSignalLike) => Promise<CompensationResult>;
+};
+
+/** How a child's instance begins. */
+export type ChildTrigger =
+  /** The parent's own earlier output is the child's trigger: SagaStarted carries it. Only for inherited ids. */
+  | { readonly kind: 'output'; readonly step: string }
+  /** The child's start event, written with StepStarted. */
+  | { readonly kind: 'event'; readonly event: DomainEvent }
+  /** A command whose entity writes the child's start event. */
+  | { readonly kind: 'command'; readonly command: EntityCommand };
+
+export type ChildHandler<Definition extends SagaShape> = {
+  readonly trigger: (context: SagaContext<Definition>) => ChildTrigger;
+  /** Stops a running child when the parent compensates (a command to an entity); default: the deadline of the child stands. */
+  readonly stop?: (context: SagaContext<Definition>, failure: FailureView) => EntityCommand;
+};
+
+/** The part of the DOM's AbortSignal that a pure zone may name; the runtime passes a real one. */
+export type AbortSignalLike = EffectSignal;
+
+export type HandlerOf<Definition extends SagaShape, Step extends StepName<Definition>> =
+  Definition['steps'][Step] extends EffectStep ? EffectHandler<Definition>
+    : Definition['steps'][Step] extends EntityStep ? EntityStepHandler<Definition>
+      : Definition['steps'][Step] extends AwaitStep ? AwaitHandler<Definition, never>
+        : Definition['steps'][Step] extends ChildStep ? ChildHandler<Definition>
+          : never;
+
+/** One owned step and its behaviour, as a participant registers it. */
+export type StepImplementation = {
+  readonly saga: SagaDefinition;
+  readonly step: string;
+  readonly handler: AnyHandler;
+};
+export type AnyHandler =
+  | ({ readonly kind: 'effect' } & EffectHandler<SagaShape>)
+  | ({ readonly kind: 'entity' } & EntityStepHandler<SagaShape>)
+  | ({ readonly kind: 'await' } & AwaitHandler<SagaShape, unknown>)
+  | ({ readonly kind: 'child' } & ChildHandler<SagaShape>);
+
+/** The initiator's endings: domain event and commands written with the terminal record. */
+export type Endings<Definition extends SagaShape> = {
+  readonly completed?: (context: SagaContext<Definition>) => { readonly event?: DomainEvent; readonly commands?: readonly EntityCommand[] };
+  readonly failed?: (context: SagaContext<Definition>, failure: FailureView) => { readonly event?: DomainEvent; readonly commands?: readonly EntityCommand[] };
+};
+
+export type { OutputOf, StartOf };

@@ -1,0 +1,59 @@
+import { erase } from '#kernel';
+import type { EntityDefinition, SourceDefinition } from './entity.ts';
+import type { AnyHandler, AwaitHandler, ChildHandler, EffectHandler, Endings, EntityStepHandler, StepImplementation } from './handlers.ts';
+import type { SagaDefinition, SagaShape, StepName } from './saga.ts';
+import type { StepDefinition } from './step.ts';
+
+type StepOfKind<Definition extends SagaShape, Kind extends StepDefinition['kind']> = {
+  readonly [Name in StepName<Definition>]: Definition['steps'][Name]['kind'] extends Kind ? Name : never;
+}[StepName<Definition>];
+
+const implement = (saga: SagaShape, step: string, handler: AnyHandler): StepImplementation => ({ saga: erase<SagaDefinition>(saga), step, handler });
+
+export const implementEffect = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'effect'>, handler: EffectHandler<Definition>): StepImplementation =>
+  implement(saga, step, erase<AnyHandler>({ kind: 'effect', ...handler }));
+
+export const implementEntityStep = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'entity'>, handler: EntityStepHandler<Definition>): StepImplementation =>
+  implement(saga, step, erase<AnyHandler>({ kind: 'entity', ...handler }));
+
+export const implementAwait = <Definition extends SagaShape, State>(saga: Definition, step: StepOfKind<Definition, 'await'>, handler: AwaitHandler<Definition, State>): StepImplementation =>
+  implement(saga, step, erase<AnyHandler>({ kind: 'await', ...handler }));
+
+export const implementChild = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'child'>, handler: ChildHandler<Definition>): StepImplementation =>
+  implement(saga, step, erase<AnyHandler>({ kind: 'child', ...handler }));
+
+/** The lifecycle of one saga type, as its initiator registers it. */
+export type Initiation = { readonly saga: SagaDefinition; readonly endings: Endings<SagaShape> };
+export const initiate = <Definition extends SagaShape>(saga: Definition, endings: Endings<Definition> = {}): Initiation => ({
+  saga: erase<SagaDefinition>(saga),
+  endings: erase<Endings<SagaShape>>(endings),
+});
+
+/** Callbacks for every transition of an own step or instance: metrics, tracing, test collectors. Must not throw. */
+export type SagaObserver = {
+  readonly onTransition?: (transition: { readonly sagaType: string; readonly sagaId: string; readonly subSaga: string | null; readonly stepName: string | null; readonly item: string | null; readonly from: string; readonly to: string; readonly atMillis: number }) => void;
+  /** At least once (again after a recovery). */
+  readonly onSagaCompleted?: (saga: { readonly sagaType: string; readonly sagaId: string }) => void;
+  /** At least once (again after a recovery). */
+  readonly onQuarantined?: (saga: { readonly sagaType: string; readonly sagaId: string; readonly stepName: string; readonly reason: string }) => void;
+};
+
+/** A participant: one consumer group that owns steps, lifecycles, entities and sources. */
+export type ParticipantDefinition = {
+  readonly kind: 'participant';
+  readonly name: string;
+  readonly initiates: readonly Initiation[];
+  readonly steps: readonly StepImplementation[];
+  readonly entities: readonly EntityDefinition[];
+  readonly sources: readonly SourceDefinition[];
+  readonly observer?: SagaObserver;
+};
+
+export const defineParticipant = (participant: {
+  readonly name: string;
+  readonly initiates?: readonly Initiation[];
+  readonly steps?: readonly StepImplementation[];
+  readonly entities?: readonly EntityDefinition[];
+  readonly sources?: readonly SourceDefinition[];
+  readonly observer?: SagaObserver;
+}): ParticipantDefinition => ({ kind: 'participant', initiates: [], steps: [], entities: [], sources: [], ...participant });

@@ -1,0 +1,81 @@
+import type { DataType, EventType } from '#contracts/core';
+
+/** A domain event to write: its type and its payload (the runtime adds the envelope). */
+export type DomainEvent<Payload = unknown> = { readonly type: EventType<Payload>; readonly payload: Payload };
+export const event = <Payload>(type: EventType<Payload>, payload: NoInfer<Payload>): DomainEvent<Payload> => ({ type, payload });
+
+/** Typed bytes to store: a DataType and its value. */
+export type TypedData<Value = unknown> = { readonly type: DataType<Value>; readonly value: Value };
+export const data = <Value>(type: DataType<Value>, value: NoInfer<Value>): TypedData<Value> => ({ type, value });
+
+/** A request to a keyed entity, handled once, after the transaction that carries it. */
+export type EntityCommand<Payload = unknown> = {
+  readonly entity: string;
+  readonly key: string;
+  readonly type: EventType<Payload>;
+  readonly payload: Payload;
+};
+export const command = <Payload>(target: { readonly entity: string; readonly key: string }, type: EventType<Payload>, payload: NoInfer<Payload>): EntityCommand<Payload> => ({
+  ...target,
+  type,
+  payload,
+});
+
+/** What is written beside an outcome, in the same transaction. */
+export type Extras = {
+  readonly before?: readonly DomainEvent[];
+  readonly after?: readonly DomainEvent[];
+  readonly commands?: readonly EntityCommand[];
+  /** The only input of the step's compensation besides its context. */
+  readonly compensationData?: TypedData;
+};
+
+export type StepOutput = DomainEvent | TypedData | null;
+
+export type Completed = { readonly status: 'completed'; readonly output: StepOutput } & Extras;
+/** Not answered yet: `reconcile` is asked again after the wait, within the step's limit. */
+export type Pending = { readonly status: 'pending'; readonly pollAfterMs: number };
+export type FailureKind =
+  /** Repeat by the retry policy. */
+  | 'transient'
+  /** Bad input or a refusal: no retry. */
+  | 'terminal'
+  /** A business failure: no retry; earlier steps are undone. */
+  | 'requireCompensation'
+  /** Outcome not known: `reconcile` comes before anything else; never blindly repeated. */
+  | 'unknown';
+export type StepFailure = {
+  readonly status: 'failed';
+  readonly kind: FailureKind;
+  readonly reason: string;
+  /** Wait at least this long before the next attempt (a vendor's Retry-After). */
+  readonly retryAfterMs?: number;
+  /** Domain events that tell of the failure, written with StepFailed (not with a failed attempt). */
+  readonly events?: readonly DomainEvent[];
+  readonly commands?: readonly EntityCommand[];
+};
+/** What an effect made of its call. */
+export type StepResult = Completed | Pending | StepFailure;
+
+export const completed = (output: StepOutput, extras: Extras = {}): Completed => ({ status: 'completed', output, ...extras });
+export const pending = (pollAfterMs: number): Pending => ({ status: 'pending', pollAfterMs });
+type FailureExtras = Pick<StepFailure, 'retryAfterMs' | 'events' | 'commands'>;
+const failure = (kind: FailureKind) => (reason: string, extras: FailureExtras = {}): StepFailure => ({ status: 'failed', kind, reason, ...extras });
+export const transient = failure('transient');
+export const terminal = failure('terminal');
+export const requireCompensation = failure('requireCompensation');
+export const unknown = failure('unknown');
+
+/** What the vendor made of a key: `absent` means it never got the call, and lets `execute` run again. */
+export type Reconciled = StepResult | { readonly status: 'absent' };
+export const absent: Reconciled = { status: 'absent' };
+
+export type CompensationResult =
+  | { readonly status: 'compensated'; readonly kept?: boolean; readonly events?: readonly DomainEvent[]; readonly commands?: readonly EntityCommand[] }
+  /** Unknown whether undone: retried by policy, then quarantined. */
+  | { readonly status: 'ambiguous'; readonly reason: string; readonly retryAfterMs?: number }
+  /** Cannot be undone: quarantined at once. */
+  | { readonly status: 'terminal'; readonly reason: string };
+export const compensated = (extras: { readonly kept?: boolean; readonly events?: readonly DomainEvent[]; readonly commands?: readonly EntityCommand[] } = {}): CompensationResult => ({ status: 'compensated', ...extras });
+export const ambiguous = (reason: string, extras: { readonly retryAfterMs?: number } = {}): CompensationResult => ({ status: 'ambiguous', reason, ...extras });
+export const irreversible = (reason: string): CompensationResult => ({ status: 'terminal', reason });

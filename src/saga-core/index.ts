@@ -1,0 +1,22 @@
+// Front door of saga-core: what an author of sagas, participants and entities meets.
+export { type DataType, dataType, type EventType, eventType, type PayloadOf } from '#contracts/core';
+export { type After, type Compensation, type ForEach, NO_RETRY, none, type OutputType, R3, type RetryPolicy, type StepDefinition, undo } from './definition/step.ts';
+export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, SagaDefinition, SagaShape, StartOf, StepName } from './definition/saga.ts';
+export { defineSaga } from './definition/define-saga.ts';
+export { dependantsOf, dependenciesOf } from './definition/graph.ts';
+export { definitionFaults, eventTypesOf } from './definition/validate.ts';
+export {
+  absent, ambiguous, command, compensated, type CompensationResult, completed, type Completed, data, type DomainEvent,
+  type EntityCommand, event, irreversible, pending, type Reconciled, requireCompensation, type StepFailure, type StepResult,
+  terminal, transient, type TypedData, unknown,
+} from './definition/results.ts';
+export type { FailureView, SagaContext } from './definition/context.ts';
+export type { AbortSignalLike, AwaitHandler, ChildHandler, ChildTrigger, EffectHandler, Endings, EntityStepHandler, Fact, StepImplementation } from './definition/handlers.ts';
+export {
+  type AddressedEvent, type CommandHandler, defineEntity, defineSource, type EntityContext, type EntityDecision, type EntityDefinition,
+  type FactEvent, type Hands, type Held, on, type SagaRef, type SourceDefinition,
+} from './definition/entity.ts';
+export {
+  defineParticipant, implementAwait, implementChild, implementEffect, implementEntityStep, initiate, type Initiation,
+  type ParticipantDefinition, type SagaObserver,
+} from './definition/participant.ts';
