@@ -27,26 +27,25 @@ const isPromise = <Answer>(value: Answer | Promise<Answer>): value is Promise<An
 export const createNetwork = (options: NetworkOptions): Network => {
   const { clock, random, faults, latency } = options;
   const delayMs = (): number => random.between(latency.minMs, latency.maxMs);
-  return {
-    request: (call) =>
-      new Promise((resolve) => {
-        const verdict = faults.onRequest({ kind: call.kind, client: call.from.name, subject: call.subject });
-        const cancelTimeout = call.from.clock.after(call.timeoutMs, () => resolve({ status: 'lost' }));
-        if (verdict === 'lose-request') return;
-        const answer = (value: Awaited<ReturnType<typeof call.serve>>): void => {
-          if (verdict === 'lose-answer') return;
-          clock.after(delayMs(), () =>
-            call.from.enter(() => {
-              cancelTimeout();
-              resolve({ status: 'answered', answer: value });
-            }),
-          );
-        };
-        clock.after(delayMs() + (typeof verdict === 'object' ? verdict.delayMs : 0), () => {
-          const served = call.serve();
-          if (isPromise(served)) void served.then(answer);
-          else answer(served);
-        });
-      }),
-  };
+  const request = <Answer>(call: Call<Answer>): Promise<Reply<Answer>> =>
+    new Promise((resolve) => {
+      const verdict = faults.onRequest({ kind: call.kind, client: call.from.name, subject: call.subject });
+      const cancelTimeout = call.from.clock.after(call.timeoutMs, () => resolve({ status: 'lost' }));
+      if (verdict === 'lose-request') return;
+      const answer = (value: Answer): void => {
+        if (verdict === 'lose-answer') return;
+        clock.after(delayMs(), () =>
+          call.from.enter(() => {
+            cancelTimeout();
+            resolve({ status: 'answered', answer: value });
+          }),
+        );
+      };
+      clock.after(delayMs() + (typeof verdict === 'object' ? verdict.delayMs : 0), () => {
+        const served = call.serve();
+        if (isPromise(served)) void served.then(answer);
+        else answer(served);
+      });
+    });
+  return { request };
 };
