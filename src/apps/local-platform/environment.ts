@@ -1,0 +1,74 @@
+import { connect } from 'node:net';
+import { databaseAnswers } from './database.ts';
+import { LocalPlatformError } from './errors.ts';
+import type { PlatformPart } from './options.ts';
+import { registryAnswers } from './registry.ts';
+
+/** Where the platform's parts answer; a part that was not asked for is an empty list or text. */
+export type Addresses = { readonly kafka: readonly string[]; readonly registry: string; readonly database: string };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const VARIABLES: Readonly<Record<PlatformPart, string>> = {
+  kafka: 'KAFKA_BROKERS',
+  registry: 'SCHEMA_REGISTRY_URL',
+  database: 'DATABASE_URL',
+};
+
+/** The address of a part that the environment names; an empty variable counts as absent. */
+export const addressIn = (environment: Environment, part: PlatformPart): string | undefined => {
+  const value = environment[VARIABLES[part]]?.trim();
+  return value === '' ? undefined : value;
+};
+
+/** `host:port,host:port` as a list. */
+export const brokerList = (text: string): readonly string[] =>
+  text.split(',').map((each) => each.trim()).filter((each) => each !== '');
+
+/** Docker comes only when asked for; asking for anything unknown is a mistake to be told. */
+export const refuseOtherRuntimes = (environment: Environment): void => {
+  const runtime = environment['CHORUS_RUNTIME'];
+  if (runtime === undefined || runtime === '' || runtime === 'local') return;
+  throw new LocalPlatformError(
+    'RUNTIME_UNSUPPORTED',
+    `CHORUS_RUNTIME=${runtime} is not supported: unset it to use local processes, or set KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.`,
+  );
+};
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+const accepts = (address: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const split = address.lastIndexOf(':');
+    const socket = connect({ host: address.slice(0, split).replace(/^\[|\]$/g, ''), port: Number(address.slice(split + 1)) });
+    const finish = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => { finish(false); });
+    socket.once('connect', () => { finish(true); });
+    socket.once('error', () => { finish(false); });
+  });
+
+/** Brokers may want TLS or a password, which is the adapter's business: here only that something listens. */
+const brokerReachable = async (text: string): Promise<boolean> => {
+  const answers = await Promise.all(brokerList(text).filter((each) => /:\d+$/.test(each)).map(accepts));
+  return answers.includes(true);
+};
+
+const REACHABLE: Readonly<Record<PlatformPart, (address: string) => Promise<boolean>>> = {
+  kafka: brokerReachable,
+  registry: registryAnswers,
+  database: databaseAnswers,
+};
+
+const withoutPassword = (address: string): string => address.replace(/\/\/[^@/]*@/, '//***@');
+
+/** Checks that a part named by the environment answers. */
+export const requireReachable = async (part: PlatformPart, address: string): Promise<void> => {
+  if (await REACHABLE[part](address)) return;
+  throw new LocalPlatformError(
+    'UNREACHABLE',
+    `${VARIABLES[part]}=${withoutPassword(address)} does not answer: start it, correct the variable, or unset it to have a local one.`,
+  );
+};

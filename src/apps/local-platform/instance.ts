@@ -1,0 +1,61 @@
+import { mkdirSync, statfsSync } from 'node:fs';
+import { explainFileError, LocalPlatformError } from './errors.ts';
+import type { Part } from './part.ts';
+import type { InstancePaths } from './paths.ts';
+import { endProcess, type ManagedProcess } from './processes.ts';
+import { isRunning } from './process-identity.ts';
+import { type InstanceState, type PartState, readState, writeJson } from './state.ts';
+
+const FREE_BYTES_MIN = 512 * 1024 * 1024;
+
+/** Makes the folders of an instance and refuses a disk that is nearly full. */
+export const prepareFolders = (paths: InstancePaths): void => {
+  try {
+    mkdirSync(paths.logs, { recursive: true });
+    mkdirSync(paths.data, { recursive: true });
+  } catch (error) {
+    throw explainFileError(error, paths.root);
+  }
+  const { bavail, bsize } = statfsSync(paths.root);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= FREE_BYTES_MIN) return;
+  throw new LocalPlatformError(
+    'DISK_FULL',
+    `The disk that holds ${paths.root} has ${String(Math.floor(freeBytes / 1024 / 1024))} MB free; Chorus needs 512 MB: free some space and start again.`,
+  );
+};
+
+/** Remembers a part's process, or with undefined forgets it (its ports stay remembered). */
+export const recordPart = (paths: InstancePaths, name: string, part: PartState | undefined): void => {
+  const before = readState(paths.state);
+  const { [name]: _previous, ...others } = before.parts;
+  const state: InstanceState = {
+    version: 1,
+    parts: part === undefined ? others : { ...others, [name]: part },
+    ports: { ...before.ports, ...prefixed(name, part?.ports ?? {}) },
+  };
+  writeJson(paths.state, state);
+};
+
+const prefixed = (name: string, ports: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(ports).map(([key, port]) => [`${name}.${key}`, port]));
+
+/** Whether the part of a state runs and, asked, answers. */
+export const serves = async (part: Part, state: PartState | undefined): Promise<boolean> =>
+  state !== undefined && isRunning(state.identity) && (await part.answers());
+
+/** Ends one process of an instance and forgets it. */
+export const endPart = async (paths: InstancePaths, name: string, signal?: NodeJS.Signals): Promise<void> => {
+  const part = readState(paths.state).parts[name];
+  if (part === undefined) return;
+  await endProcess(name, part.identity, signal ?? part.stopSignal);
+  recordPart(paths, name, undefined);
+};
+
+/** Starts one part, having ended whatever is left of an earlier process of it, and waits until it serves. */
+export const startPart = async (paths: InstancePaths, part: Part): Promise<ManagedProcess> => {
+  const managed = await part.launch();
+  recordPart(paths, part.name, { identity: managed.identity, ports: part.ports, stopSignal: part.stopSignal });
+  await part.ready(managed);
+  return managed;
+};
