@@ -39,6 +39,8 @@ export type SagaShape = {
   /** Highest number of the step table, constant (SPEC A9.4). */
   readonly totalSteps: number;
   readonly steps: Readonly<Record<string, StepDefinition>>;
+  /** The step whose output is the saga's result: what a parent's child step takes as its own output, and what `handle.result()` gives. */
+  readonly result?: string;
   readonly completed: Ending;
   readonly failed: Ending;
   readonly predicates?: Readonly<Record<string, Predicate>>;

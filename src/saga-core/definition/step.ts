@@ -64,6 +64,8 @@ type StepCommon = {
   readonly when?: string;
   readonly forEach?: ForEach;
   readonly compensation: Compensation;
+  /** Its records start a chain of causes: causationId null (SPEC A9.5, `analysis.requested`). */
+  readonly isChainRoot?: boolean;
 };
 
 /** An async handler doing I/O. `timeoutMs` bounds one attempt. */

@@ -59,6 +59,7 @@ const orderFaults = (saga: SagaShape): string[] => {
     if (dependants.has(name)) faults.push(`step ${name} depends on itself`);
     for (const read of readableBy(step)) if (dependants.has(read)) faults.push(`step ${name} reads ${read}, which comes after it`);
   }
+  if (saga.result !== undefined && !(saga.result in saga.steps)) faults.push(`result names unknown step ${JSON.stringify(saga.result)}`);
   const anchored = Object.values(saga.steps).some((step) => step.after === 'start');
   if (!anchored) faults.push('no step starts: one must be after the start');
   return faults;

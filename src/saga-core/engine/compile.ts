@@ -1,0 +1,101 @@
+import { dependantsOf, dependenciesOf, readableBy } from '../definition/graph.ts';
+import type { AnyHandler, Endings } from '../definition/handlers.ts';
+import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
+import type { StepDefinition } from '../definition/step.ts';
+
+/** A set of steps as bits of one integer (at most 30 steps). */
+export type StepSet = number;
+export const has = (set: StepSet, index: number): boolean => (set & (1 << index)) !== 0;
+
+/** A step with everything about its place in the graph worked out once. */
+export type CompiledStep = {
+  readonly index: number;
+  readonly name: string;
+  readonly definition: StepDefinition;
+  readonly dependencies: StepSet;
+  readonly isAnyEnough: boolean;
+  /** Steps that depend on this one, directly or not. */
+  readonly dependants: StepSet;
+  /** Of a forEach step whose items arrive: the steps whose outcomes end the arriving. */
+  readonly until: StepSet;
+  readonly arrivingType: string | null;
+  /** The behaviour, where the folding participant owns the step. */
+  readonly handler: AnyHandler | null;
+  /** Its output is read by something the folding participant owns. */
+  readonly isOutputKept: boolean;
+};
+
+/** One saga definition as one participant folds it. */
+export type CompiledSaga = {
+  readonly definition: SagaDefinition;
+  readonly steps: readonly CompiledStep[];
+  readonly indexOf: ReadonlyMap<string, number>;
+  readonly owned: readonly CompiledStep[];
+  readonly isInitiator: boolean;
+  readonly endings: Endings<SagaShape>;
+  /** Types that some own await step listens to. */
+  readonly listenedTypes: ReadonlySet<string>;
+  /** Types that open items. */
+  readonly arrivingTypes: ReadonlySet<string>;
+  readonly isStartKept: boolean;
+  readonly everyStep: StepSet;
+};
+
+export type ParticipantView = {
+  readonly participant: string;
+  readonly handlers: ReadonlyMap<string, AnyHandler>;
+  /** Present where the participant initiates the saga. */
+  readonly endings: Endings<SagaShape> | null;
+};
+
+const setOf = (names: readonly string[], indexOf: ReadonlyMap<string, number>): StepSet => {
+  let set = 0;
+  for (const name of names) set |= 1 << (indexOf.get(name) ?? 31);
+  return set;
+};
+
+/** Outputs that something of this participant reads: its steps, its endings, its children's results. */
+const keptOutputs = (saga: SagaShape, view: ParticipantView): ReadonlySet<string> => {
+  const kept = new Set<string>();
+  for (const [name, step] of Object.entries(saga.steps)) {
+    if (view.handlers.has(name)) for (const read of readableBy(step)) kept.add(read);
+  }
+  if (view.endings !== null) {
+    for (const read of [...(saga.completed.reads ?? []), ...(saga.failed.reads ?? [])]) kept.add(read);
+  }
+  if (saga.result !== undefined) kept.add(saga.result);
+  return kept;
+};
+
+export const compileSaga = (definition: SagaDefinition, view: ParticipantView): CompiledSaga => {
+  const names = Object.keys(definition.steps);
+  const indexOf = new Map(names.map((name, index) => [name, index]));
+  const kept = keptOutputs(definition, view);
+  const steps = Object.entries(definition.steps).map(([name, step], index): CompiledStep => ({
+    index,
+    name,
+    definition: step,
+    dependencies: setOf(dependenciesOf(step), indexOf),
+    isAnyEnough: typeof step.after === 'object' && 'any' in step.after,
+    dependants: setOf([...dependantsOf(definition, name)], indexOf),
+    until: step.forEach !== undefined && 'arriving' in step.forEach ? setOf(step.forEach.until, indexOf) : 0,
+    arrivingType: step.forEach !== undefined && 'arriving' in step.forEach ? step.forEach.arriving.name : null,
+    handler: view.handlers.get(name) ?? null,
+    isOutputKept: kept.has(name),
+  }));
+  const owned = steps.filter((step) => step.handler !== null);
+  const arriving = steps.flatMap((step) => (step.arrivingType === null ? [] : [step.arrivingType]));
+  const listened = owned.flatMap((step) => (step.definition.kind === 'await' ? step.definition.listensTo.map((type) => type.name) : []));
+  return {
+    definition,
+    steps,
+    indexOf,
+    owned,
+    isInitiator: view.endings !== null,
+    endings: view.endings ?? {},
+    listenedTypes: new Set(listened),
+    arrivingTypes: new Set(arriving),
+    isStartKept: owned.length > 0 || view.endings !== null,
+    everyStep: (1 << steps.length) - 1,
+  };
+};

@@ -1,0 +1,102 @@
+import { type CompiledStep, has } from './compile.ts';
+import { type Instance, type Slot, itemsOf } from './state.ts';
+
+const isDone = (slot: Slot | undefined): boolean => slot !== undefined && (slot.outcome === 'completed' || slot.outcome === 'skipped');
+
+/** No further item of this forEach step is expected. Listed items are all opened when the step is ready (see `decide`). */
+const isClosed = (instance: Instance, step: CompiledStep): boolean => {
+  if (step.arrivingType === null) return instance.slots[step.index]?.isStarted === true;
+  for (const other of instance.saga.steps) if (has(step.until, other.index) && !isStepDone(instance, other)) return false;
+  return true;
+};
+
+/** The step counts as completed for those who depend on it: completed or skipped; of items, all of them and no more to come. */
+export const isStepDone = (instance: Instance, step: CompiledStep): boolean => {
+  if (isDone(instance.slots[step.index])) return true;
+  if (step.definition.forEach === undefined) return false;
+  if (!isReady(instance, step) || !isClosed(instance, step)) return false;
+  for (const slot of itemsOf(instance, step.index).values()) if (!isDone(slot)) return false;
+  return true;
+};
+
+/** The step's dependencies are complete (I3). */
+export const isReady = (instance: Instance, step: CompiledStep): boolean => {
+  if (instance.status === 'PENDING') return false;
+  if (step.dependencies === 0) return true;
+  let count = 0;
+  for (const other of instance.saga.steps) {
+    if (!has(step.dependencies, other.index)) continue;
+    const done = isStepDone(instance, other);
+    if (done && step.isAnyEnough) return true;
+    if (!done && !step.isAnyEnough) return false;
+    count++;
+  }
+  return count > 0 && !step.isAnyEnough;
+};
+
+export const isEveryStepDone = (instance: Instance): boolean => instance.saga.steps.every((step) => isStepDone(instance, step));
+
+/** The steps that are triggered now: what freezes at CompensationRequested (RUNTIME 5.6.2). */
+export const triggeredNow = (instance: Instance): number => {
+  let set = 0;
+  for (const step of instance.saga.steps) if (isReady(instance, step)) set |= 1 << step.index;
+  return set;
+};
+
+/** All slots of a triggered step: its own, or its items'. */
+export const triggeredSlots = (instance: Instance, step: CompiledStep): readonly [item: string | null, slot: Slot | undefined][] => {
+  if (!has(instance.triggered, step.index)) return [];
+  const own = instance.slots[step.index];
+  if (step.definition.forEach === undefined || own?.outcome != null) return [[null, own]];
+  return [...itemsOf(instance, step.index)];
+};
+
+const isSettled = (slot: Slot): boolean => slot.compensation === 'done';
+
+/** The slot's effect is to be undone (or kept by definition, which is recorded too). */
+export const isDue = (step: CompiledStep, slot: Slot | undefined): slot is Slot =>
+  slot !== undefined && (slot.outcome === 'completed' || slot.outcome === 'uncertain') && step.definition.compensation.kind !== 'none';
+
+/** Answered by its owner and, where due, compensated. */
+const isLaidToRest = (instance: Instance, step: CompiledStep): boolean =>
+  triggeredSlots(instance, step).every(([, slot]) => slot !== undefined && slot.outcome !== null && (!isDue(step, slot) || isSettled(slot)));
+
+/** Reverse dependency order: everything that depends on this step is laid to rest (RUNTIME 5.6.4). */
+export const mayCompensate = (instance: Instance, step: CompiledStep): boolean =>
+  instance.saga.steps.every((other) => !has(step.dependants, other.index) || isLaidToRest(instance, other));
+
+/** Everything triggered is answered and everything due is compensated (RUNTIME 5.6.5). */
+export const isLaidToRestWhole = (instance: Instance): boolean => instance.saga.steps.every((step) => isLaidToRest(instance, step));
+
+/** When the step became ready: the last (or, where any is enough, the first) instant its dependencies gave. */
+export const readyAtMs = (instance: Instance, step: CompiledStep): number => {
+  let latest = instance.beganAtMs;
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const other of instance.saga.steps) {
+    if (!has(step.dependencies, other.index)) continue;
+    const slots = [instance.slots[other.index], ...itemsOf(instance, other.index).values()];
+    for (const slot of slots) {
+      if (slot === undefined || !isDone(slot)) continue;
+      latest = Math.max(latest, slot.outcomeAtMs);
+      earliest = Math.min(earliest, slot.outcomeAtMs);
+    }
+  }
+  return step.isAnyEnough && earliest !== Number.POSITIVE_INFINITY ? earliest : latest;
+};
+
+/** eventId of the record whose folding made the step ready; for an item, of the record that opened it. */
+export const causeOf = (instance: Instance, step: CompiledStep, item: string | null): string => {
+  const opened = item === null ? null : (itemsOf(instance, step.index).get(item)?.openedBy ?? null);
+  if (opened !== null) return opened;
+  let cause = instance.triggerEventId;
+  let at = Number.NEGATIVE_INFINITY;
+  for (const other of instance.saga.steps) {
+    if (!has(step.dependencies, other.index)) continue;
+    for (const slot of [instance.slots[other.index], ...itemsOf(instance, other.index).values()]) {
+      if (slot === undefined || !isDone(slot) || slot.outcomeAtMs < at) continue;
+      at = slot.outcomeAtMs;
+      cause = slot.outcomeEventId;
+    }
+  }
+  return cause;
+};

@@ -1,0 +1,135 @@
+import type { Envelope } from '#contracts/core';
+import type { CompiledSaga, CompiledStep, StepSet } from './compile.ts';
+
+/** SPEC A8. PENDING: the trigger lies on the log, the start record does not yet. */
+export type InstanceStatus = 'PENDING' | 'RUNNING' | 'COMPENSATING' | 'MANUAL_REQUIRED' | 'COMPLETED' | 'FAILED' | 'REFUSED';
+
+export type SlotOutcome =
+  | 'completed'
+  | 'skipped'
+  | 'failed'
+  /** Failed with unknown outcome: compensated like a completed one. */
+  | 'uncertain'
+  /** Triggered, never executed. */
+  | 'cancelled';
+
+export type CompensationPhase =
+  | 'none'
+  /** Its command to the entity, or its stop order, is committed. */
+  | 'started'
+  | 'done'
+  /** CompensationFailed, SagaQuarantined not yet written. */
+  | 'failed'
+  | 'quarantined';
+
+/** What the log says of one (step, item). */
+export type Slot = {
+  readonly isStarted: boolean;
+  readonly attempts: number;
+  readonly nextAtMs: number;
+  readonly outcome: SlotOutcome | null;
+  readonly outcomeAtMs: number;
+  readonly outcomeEventId: string;
+  readonly outcomeReason: string;
+  /** Wire bytes of the outcome's event, or of the typed data in a StepCompleted; null where nobody here reads it. */
+  readonly output: Uint8Array | null;
+  readonly compensationData: Uint8Array | null;
+  readonly compensation: CompensationPhase;
+  readonly compensationAttempts: number;
+  readonly compensationNextAtMs: number;
+  /** Opens an item: eventId of the record it arrived with. */
+  readonly openedBy: string | null;
+  readonly openedAtMs: number;
+};
+
+export const EMPTY_SLOT: Slot = {
+  isStarted: false,
+  attempts: 0,
+  nextAtMs: 0,
+  outcome: null,
+  outcomeAtMs: 0,
+  outcomeEventId: '',
+  outcomeReason: '',
+  output: null,
+  compensationData: null,
+  compensation: 'none',
+  compensationAttempts: 0,
+  compensationNextAtMs: 0,
+  openedBy: null,
+  openedAtMs: 0,
+};
+
+export type Failure = { readonly step: string | null; readonly item: string | null; readonly reason: string; readonly eventId: string };
+
+/** An instance as the fold of its own records: (correlationId, sub-saga). */
+export type Instance = {
+  readonly saga: CompiledSaga;
+  readonly correlationId: string;
+  readonly subSaga: string | null;
+  readonly sagaType: string;
+  readonly parentCorrelationId: string | null;
+  readonly status: InstanceStatus;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly triggerEventId: string;
+  /** Wire bytes of the trigger; null where nobody here reads it. */
+  readonly start: Uint8Array | null;
+  /** What the envelope repeats on every record: constant through the correlation. */
+  readonly startedAtMs: number;
+  readonly timeoutMs: number;
+  /** When this instance itself began: its start record. */
+  readonly beganAtMs: number;
+  /** This instance's own deadline; null = none. */
+  readonly deadlineAtMs: number | null;
+  readonly slots: readonly (Slot | undefined)[];
+  /** Of forEach steps: by item. */
+  readonly items: readonly (ReadonlyMap<string, Slot> | undefined)[] | null;
+  /** Accumulators of the own await steps. */
+  readonly awaits: readonly unknown[] | null;
+  readonly firstFailure: Failure | null;
+  /** RUNNING only: an operator's order to compensate, by eventId, which the initiator answers. */
+  readonly compensateOrder: { readonly eventId: string; readonly user: string } | null;
+  /** Frozen when CompensationRequested is folded. */
+  readonly triggered: StepSet;
+  readonly requestEventId: string;
+  readonly lastEventId: string;
+  readonly endEventId: string;
+};
+
+/** A record as the engine folds it. `value` may share memory: the engine copies what it keeps. */
+export type FoldedRecord = {
+  readonly offset: number;
+  readonly type: string;
+  readonly envelope: Envelope;
+  readonly value: Uint8Array;
+  readonly payload: () => unknown;
+};
+
+export const instanceKey = (correlationId: string, subSaga: string | null): string => (subSaga === null ? correlationId : `${correlationId}/${subSaga}`);
+export const keyOf = (instance: Instance): string => instanceKey(instance.correlationId, instance.subSaga);
+
+export const isEnded = (instance: Instance): boolean => instance.status === 'COMPLETED' || instance.status === 'FAILED' || instance.status === 'REFUSED';
+
+const NO_ITEMS: ReadonlyMap<string, Slot> = new Map();
+export const itemsOf = (instance: Instance, index: number): ReadonlyMap<string, Slot> => instance.items?.[index] ?? NO_ITEMS;
+
+export const slotOf = (instance: Instance, step: CompiledStep, item: string | null): Slot | undefined =>
+  item === null ? instance.slots[step.index] : itemsOf(instance, step.index).get(item);
+
+const replaced = <Value>(list: readonly Value[], index: number, value: Value): readonly Value[] => {
+  const copy = list.slice();
+  copy[index] = value;
+  return copy;
+};
+
+export const withSlot = (instance: Instance, at: { readonly index: number; readonly item: string | null }, slot: Slot): Instance => {
+  if (at.item === null) return { ...instance, slots: replaced(instance.slots, at.index, slot) };
+  const items = new Map(itemsOf(instance, at.index));
+  items.set(at.item, slot);
+  return { ...instance, items: replaced(instance.items ?? instance.slots.map(() => undefined), at.index, items) };
+};
+
+export const withAwait = (instance: Instance, index: number, state: unknown): Instance => ({
+  ...instance,
+  awaits: replaced(instance.awaits ?? instance.slots.map(() => undefined), index, state),
+});
