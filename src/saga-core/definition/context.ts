@@ -27,6 +27,8 @@ export type SagaContext<Definition extends SagaShape = SagaShape> = {
   readonly outputAs: <Payload>(step: StepName<Definition>, type: EventType<Payload> | DataType<Payload>) => Payload | null;
   /** Outputs of the completed items of a forEach step, by item key, in the order of their outcomes. */
   readonly items: <Payload>(step: StepName<Definition>, type: EventType<Payload>) => ReadonlyMap<string, Payload>;
+  /** Of an item that arrived (`forEach: {arriving}`): the payload of the record that opened it. Null elsewhere. */
+  readonly arrival: <Payload>(type: EventType<Payload>) => Payload | null;
 };
 
 /** Of an ending or a compensation: why the instance fails. */

@@ -18,7 +18,7 @@ export type EntityStepHandler<Definition extends SagaShape> = {
   readonly command: (context: SagaContext<Definition>) => EntityCommand;
   readonly undo?: (context: SagaContext<Definition>, data: unknown, failure: FailureView) => EntityCommand;
   /** For `kept` compensations: true where this one must be undone after all (a bust). */
-  readonly mustUndo?: (context: SagaContext<Definition>) => boolean;
+  readonly mustUndo?: (context: SagaContext<Definition>, failure: FailureView) => boolean;
 };
 
 /** A record of the instance's partition, as an await step sees it. */

@@ -60,6 +60,8 @@ type StepCommon = {
   readonly emits?: readonly EventType<unknown>[];
   /** Outputs the step reads beyond those of `after`; `start` (the trigger's payload) is always readable. */
   readonly reads?: readonly string[];
+  /** Outputs that only the compensation reads; they may come after the step (a compensation that waits for fills to be applied). */
+  readonly undoReads?: readonly string[];
   /** Name of a pure predicate: false means skipped, which counts as completed. */
   readonly when?: string;
   readonly forEach?: ForEach;

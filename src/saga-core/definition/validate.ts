@@ -36,6 +36,7 @@ const referenceFaults = (saga: SagaShape, name: string, step: StepDefinition): s
   };
   for (const dependency of dependenciesOf(step)) known(dependency, 'after');
   for (const read of step.reads ?? []) known(read, 'reads');
+  for (const read of step.undoReads ?? []) known(read, 'undoReads');
   if (step.when !== undefined && !(step.when in (saga.predicates ?? {}))) faults.push(`step ${name}: no predicate ${JSON.stringify(step.when)}`);
   if (step.forEach !== undefined && 'listed' in step.forEach && !(step.forEach.listed in (saga.listings ?? {}))) faults.push(`step ${name}: no listing ${JSON.stringify(step.forEach.listed)}`);
   if (step.forEach !== undefined && 'arriving' in step.forEach) for (const until of step.forEach.until) known(until, 'forEach.until');

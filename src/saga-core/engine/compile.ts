@@ -58,7 +58,7 @@ const setOf = (names: readonly string[], indexOf: ReadonlyMap<string, number>): 
 const keptOutputs = (saga: SagaShape, view: ParticipantView): ReadonlySet<string> => {
   const kept = new Set<string>();
   for (const [name, step] of Object.entries(saga.steps)) {
-    if (view.handlers.has(name)) for (const read of readableBy(step)) kept.add(read);
+    if (view.handlers.has(name)) for (const read of [...readableBy(step), ...(step.undoReads ?? [])]) kept.add(read);
   }
   if (view.endings !== null) {
     for (const read of [...(saga.completed.reads ?? []), ...(saga.failed.reads ?? [])]) kept.add(read);

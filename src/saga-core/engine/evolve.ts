@@ -234,7 +234,8 @@ const onChildEnded = (instance: Instance, place: Place, slot: Slot, record: Fold
 const onOther = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
   if (record.type !== place.step.arrivingType || place.item === null) return accepted(instance);
   if (slot.openedBy !== null) return refused(instance, 'DUPLICATE');
-  return accepted(withSlot(instance, place, { ...slot, openedBy: record.envelope.eventId, openedAtMs: record.envelope.occurredAt }));
+  const openedWith = place.step.handler === null ? null : record.value.slice();
+  return accepted(withSlot(instance, place, { ...slot, openedBy: record.envelope.eventId, openedWith, openedAtMs: record.envelope.occurredAt }));
 };
 
 const foldAwaits = (instance: Instance, record: FoldedRecord): Instance => {

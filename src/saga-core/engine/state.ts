@@ -39,6 +39,8 @@ export type Slot = {
   readonly compensationNextAtMs: number;
   /** Opens an item: eventId of the record it arrived with. */
   readonly openedBy: string | null;
+  /** Wire bytes of that record, where the folding participant owns the step. */
+  readonly openedWith: Uint8Array | null;
   readonly openedAtMs: number;
 };
 
@@ -56,6 +58,7 @@ export const EMPTY_SLOT: Slot = {
   compensationAttempts: 0,
   compensationNextAtMs: 0,
   openedBy: null,
+  openedWith: null,
   openedAtMs: 0,
 };
 
