@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// The way in for `npm run demo`, `npm test`, `npm run bench` and `bin/chorus`. Plain JavaScript for Node 20 and newer:
+// it fetches what is missing (a newer Node, npm packages, Java, Kafka, the registry) and hands over.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureDependencies } from './lib/dependencies.mjs';
+import { withLock } from './lib/files.mjs';
+import { ensureJars } from './lib/jars.mjs';
+import { ensureJava } from './lib/java.mjs';
+import { ensureNode, environmentWith } from './lib/node.mjs';
+import { home, root } from './lib/paths.mjs';
+import { BootstrapError } from './lib/say.mjs';
+
+const ENTRIES = {
+  demo: 'src/apps/demo/main.ts',
+  test: 'scripts/test.mjs',
+  bench: 'bench/run.ts',
+  chorus: 'src/apps/cli/main.ts',
+  script: undefined, // The next argument names it.
+  fetch: undefined, // Fetch only.
+};
+const NODE_MAJOR_MIN = 20;
+const NODE_FLAGS = ['--conditions=chorus:source', '--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
+
+const prepare = async () => {
+  const node = await ensureNode();
+  await ensureDependencies(node);
+  // Java and jars are for local processes only; with all three addresses given there are none.
+  const external = ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'DATABASE_URL'].every((name) => (process.env[name] ?? '') !== '');
+  if (!external) await ensureJars(await ensureJava());
+  return node;
+};
+
+const handOver = (node, file, args) =>
+  new Promise((resolve) => {
+    const env = { ...environmentWith(node), NODE_COMPILE_CACHE: join(home, 'compile-cache') };
+    const child = spawn(node, [...NODE_FLAGS, file, ...args], { stdio: 'inherit', env });
+    // Ctrl-C reaches the child by itself, through the terminal; whoever is not in its group is told here.
+    for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name));
+    process.on('SIGINT', () => undefined);
+    child.on('error', (error) => {
+      process.stderr.write(`chorus: ${node} does not run: ${error.message}\n`);
+      resolve(1);
+    });
+    child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  });
+
+const main = async ([command, ...rest]) => {
+  if (command === undefined || !(command in ENTRIES)) {
+    process.stderr.write(`usage: node bootstrap/run.mjs ${Object.keys(ENTRIES).join('|')} [arguments]\n`);
+    return 2;
+  }
+  if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
+    throw new BootstrapError(`Node ${process.versions.node} is too old even to start: install Node ${NODE_MAJOR_MIN} or newer from https://nodejs.org.`);
+  }
+  const [entry, args] = command === 'script' ? [rest[0], rest.slice(1)] : [ENTRIES[command], rest];
+  if (command === 'script' && entry === undefined) throw new BootstrapError('script: name the file to run.');
+  const file = entry === undefined ? undefined : join(root, entry);
+  if (file !== undefined && !existsSync(file)) throw new BootstrapError(`${command}: this checkout has no ${entry}.`);
+  const node = await withLock(join(home, 'bootstrap.lock'), prepare);
+  return file === undefined ? 0 : handOver(node, file, args);
+};
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const isFull = error?.code === 'ENOSPC';
+  const line = isFull ? `the disk is full: free some space in ${home} and run it again.` : error instanceof BootstrapError ? error.message : error?.stack;
+  process.stderr.write(`chorus: ${line}\n`);
+  process.exitCode = 1;
+}
