@@ -3,6 +3,38 @@ import { dataType, eventType, type DataType, type EventType } from '../event-typ
 import { envelopeSchema } from './core.ts';
 import type { MarketQuoteSnapshot } from './market.ts';
 
+/** The valid decision of the chain, and who gave it. */
+export type DecisionVerdict = {
+  readonly action: 'buy' | 'sell' | 'hold';
+  readonly confidence: number;
+  readonly quantity: string;
+  readonly orderType: 'market' | 'limit' | 'stop' | 'stop_limit';
+  readonly limitPrice: string | null;
+  readonly stopLoss: string | null;
+  readonly takeProfit: string | null;
+  readonly rationale: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly latencyMs: number;
+  /** Null where the head of the chain served. */
+  readonly switchedFromProvider: string | null;
+  readonly switchedFromModel: string | null;
+  readonly switchReason: 'rate_limited' | 'server_error' | 'timeout' | 'invalid_output' | 'circuit_open' | null;
+  readonly switchHttpStatus: number | null;
+};
+
+/** How the watch over an order's fills ended. */
+export type FillsMonitored = {
+  readonly result: 'filled' | 'time_limit';
+  readonly filledQty: string;
+};
+
+/** Everything a model is asked, in one place. */
+export type FusedPrompt = {
+  readonly system: string;
+  readonly user: string;
+};
+
 /** The order's saga reached its end. */
 export type OrderExecutionCompleted = {
   readonly orderId: string;
@@ -49,12 +81,50 @@ export type OrderPlacedEvent = {
   readonly positionId: string | null;
   /** A virtual broker's time limits are a tenth. */
   readonly isVirtual: boolean;
+  /** Added by us: what the order's value and price collar are measured against. */
+  readonly referencePrice: string | null;
 };
 
 /** The order is to be stopped and its rest cancelled. */
 export type OrderStopRequested = {
   readonly orderId: string;
   readonly reason: string;
+};
+
+/** What reversing a profit and loss entry needs. */
+export type PnlEntry = {
+  readonly positionId: string | null;
+  readonly orderId: string;
+  readonly symbol: string;
+  readonly realizedPnl: string;
+  readonly currency: string;
+};
+
+/** What a provider, or the rest of the chain, made of the question; the answer is kept as it came. */
+export type ProviderVerdict = {
+  readonly verdict: 'answered' | 'rate_limited' | 'server_error' | 'timeout' | 'invalid_output' | 'circuit_open';
+  readonly provider: string;
+  readonly model: string;
+  /** Raw answer; null unless answered. */
+  readonly content: string | null;
+  readonly httpStatus: number | null;
+  readonly latencyMs: number;
+  readonly promptTokens: number | null;
+  readonly completionTokens: number | null;
+  /** Requests that did not serve, in order. */
+  readonly attempts: readonly AiProviderAttempt[];
+};
+
+/** The cancel at the time limit lost to a fill. */
+export type RestCancelled = {
+  readonly result: 'filled';
+  readonly filledQty: string;
+};
+
+/** What undoing a submission needs. */
+export type SubmittedOrder = {
+  readonly clientOrderId: string;
+  readonly brokerOrderId: string;
 };
 
 /** One request to a model provider that did not serve. */
@@ -330,7 +400,41 @@ export type TradePositionUpdated = {
   readonly qty: string;
   readonly avgPrice: string;
   readonly orderId: string;
+  /** Added by us: the fill that changed it; null for a split or an unmatched change. */
+  readonly executionId: string | null;
+  /** Added by us: the fill that changed it; null for a split or an unmatched change. */
+  readonly fillQty: string | null;
+  /** Added by us: the fill that changed it; null for a split or an unmatched change. */
+  readonly fillPrice: string | null;
 };
+
+export const decisionVerdict: DataType<DecisionVerdict> = dataType('chorus.DecisionVerdict', { type: 'record', name: 'DecisionVerdict', namespace: 'chorus', doc: 'The valid decision of the chain, and who gave it.', fields: [
+  { name: 'action', type: 'string', 'chorus:values': ['buy', 'sell', 'hold'] },
+  { name: 'confidence', type: 'double' },
+  { name: 'quantity', type: 'string' },
+  { name: 'orderType', type: 'string', 'chorus:values': ['market', 'limit', 'stop', 'stop_limit'] },
+  { name: 'limitPrice', type: ['null', 'string'], default: null },
+  { name: 'stopLoss', type: ['null', 'string'], default: null },
+  { name: 'takeProfit', type: ['null', 'string'], default: null },
+  { name: 'rationale', type: 'string' },
+  { name: 'provider', type: 'string' },
+  { name: 'model', type: 'string' },
+  { name: 'latencyMs', type: 'long' },
+  { name: 'switchedFromProvider', type: ['null', 'string'], default: null, doc: 'Null where the head of the chain served.' },
+  { name: 'switchedFromModel', type: ['null', 'string'], default: null },
+  { name: 'switchReason', type: ['null', 'string'], default: null, 'chorus:values': ['rate_limited', 'server_error', 'timeout', 'invalid_output', 'circuit_open'] },
+  { name: 'switchHttpStatus', type: ['null', 'int'], default: null },
+] });
+
+export const fillsMonitored: DataType<FillsMonitored> = dataType('chorus.FillsMonitored', { type: 'record', name: 'FillsMonitored', namespace: 'chorus', doc: 'How the watch over an order\'s fills ended.', fields: [
+  { name: 'result', type: 'string', 'chorus:values': ['filled', 'time_limit'] },
+  { name: 'filledQty', type: 'string' },
+] });
+
+export const fusedPrompt: DataType<FusedPrompt> = dataType('chorus.FusedPrompt', { type: 'record', name: 'FusedPrompt', namespace: 'chorus', doc: 'Everything a model is asked, in one place.', fields: [
+  { name: 'system', type: 'string' },
+  { name: 'user', type: 'string' },
+] });
 
 export const orderExecutionCompleted: EventType<OrderExecutionCompleted> = eventType('chorus.OrderExecutionCompleted', { type: 'record', name: 'OrderExecutionCompleted', namespace: 'chorus', doc: 'The order\'s saga reached its end.', fields: [
   { name: 'envelope', type: envelopeSchema },
@@ -397,12 +501,48 @@ export const orderPlacedEvent: EventType<OrderPlacedEvent> = eventType('chorus.O
   ], default: null },
   { name: 'positionId', type: ['null', 'string'], default: null, doc: 'Set on an add-on to an open position.' },
   { name: 'isVirtual', type: 'boolean', doc: 'A virtual broker\'s time limits are a tenth.' },
+  { name: 'referencePrice', type: ['null', 'string'], default: null, doc: 'Added by us: what the order\'s value and price collar are measured against.' },
 ] });
 
 export const orderStopRequested: EventType<OrderStopRequested> = eventType('chorus.OrderStopRequested', { type: 'record', name: 'OrderStopRequested', namespace: 'chorus', doc: 'The order is to be stopped and its rest cancelled.', fields: [
   { name: 'envelope', type: envelopeSchema },
   { name: 'orderId', type: 'string' },
   { name: 'reason', type: 'string' },
+] });
+
+export const pnlEntry: DataType<PnlEntry> = dataType('chorus.PnlEntry', { type: 'record', name: 'PnlEntry', namespace: 'chorus', doc: 'What reversing a profit and loss entry needs.', fields: [
+  { name: 'positionId', type: ['null', 'string'], default: null },
+  { name: 'orderId', type: 'string' },
+  { name: 'symbol', type: 'string' },
+  { name: 'realizedPnl', type: 'string' },
+  { name: 'currency', type: 'string' },
+] });
+
+export const providerVerdict: DataType<ProviderVerdict> = dataType('chorus.ProviderVerdict', { type: 'record', name: 'ProviderVerdict', namespace: 'chorus', doc: 'What a provider, or the rest of the chain, made of the question; the answer is kept as it came.', fields: [
+  { name: 'verdict', type: 'string', 'chorus:values': ['answered', 'rate_limited', 'server_error', 'timeout', 'invalid_output', 'circuit_open'] },
+  { name: 'provider', type: 'string' },
+  { name: 'model', type: 'string' },
+  { name: 'content', type: ['null', 'string'], default: null, doc: 'Raw answer; null unless answered.' },
+  { name: 'httpStatus', type: ['null', 'int'], default: null },
+  { name: 'latencyMs', type: 'long' },
+  { name: 'promptTokens', type: ['null', 'int'], default: null },
+  { name: 'completionTokens', type: ['null', 'int'], default: null },
+  { name: 'attempts', type: { type: 'array', items: { type: 'record', name: 'ProviderAttempt', namespace: 'ai', doc: 'One request to a model provider that did not serve.', fields: [
+    { name: 'provider', type: 'string' },
+    { name: 'model', type: 'string' },
+    { name: 'status', type: ['null', 'int'], default: null, doc: 'HTTP status, null where there was no answer.' },
+    { name: 'reason', type: 'string' },
+  ] } }, doc: 'Requests that did not serve, in order.' },
+] });
+
+export const restCancelled: DataType<RestCancelled> = dataType('chorus.RestCancelled', { type: 'record', name: 'RestCancelled', namespace: 'chorus', doc: 'The cancel at the time limit lost to a fill.', fields: [
+  { name: 'result', type: 'string', 'chorus:values': ['filled'] },
+  { name: 'filledQty', type: 'string' },
+] });
+
+export const submittedOrder: DataType<SubmittedOrder> = dataType('chorus.SubmittedOrder', { type: 'record', name: 'SubmittedOrder', namespace: 'chorus', doc: 'What undoing a submission needs.', fields: [
+  { name: 'clientOrderId', type: 'string' },
+  { name: 'brokerOrderId', type: 'string' },
 ] });
 
 export const aiProviderAttempt: DataType<AiProviderAttempt> = dataType('ai.ProviderAttempt', { type: 'record', name: 'ProviderAttempt', namespace: 'ai', doc: 'One request to a model provider that did not serve.', fields: [
@@ -728,4 +868,7 @@ export const tradePositionUpdated: EventType<TradePositionUpdated> = eventType('
   { name: 'qty', type: 'string' },
   { name: 'avgPrice', type: 'string' },
   { name: 'orderId', type: 'string' },
+  { name: 'executionId', type: ['null', 'string'], default: null, doc: 'Added by us: the fill that changed it; null for a split or an unmatched change.' },
+  { name: 'fillQty', type: ['null', 'string'], default: null, doc: 'Added by us: the fill that changed it; null for a split or an unmatched change.' },
+  { name: 'fillPrice', type: ['null', 'string'], default: null, doc: 'Added by us: the fill that changed it; null for a split or an unmatched change.' },
 ] });
