@@ -1,0 +1,1 @@
+export { type AlpacaCredentials, type AlpacaSimulator, type AlpacaSimulatorOptions, startAlpacaSimulator } from './alpaca-simulator.ts';
