@@ -112,14 +112,14 @@ const decodeEvent = (readers: ReaderTable, value: Uint8Array): DecodeOutcome => 
   }
 };
 
-const decodeData = (readers: ReaderTable, bytes: Uint8Array): unknown => {
+const decodeData = (readers: ReaderTable, bytes: Uint8Array): { readonly type: string; readonly value: unknown } => {
   const header = readHeader(bytes);
   if (!header.ok) throw new CodecError({ code: 'CODEC_UNDECODABLE', message: header.reason });
   const reader = readers.get(header.schemaId);
   if (reader === undefined) {
     throw new CodecError({ code: 'CODEC_UNKNOWN_SCHEMA', schemaId: header.schemaId, message: `schema ${header.schemaId} is not known yet: learn it, then decode again` });
   }
-  return reader.data(asBuffer(bytes));
+  return { type: reader.fullName, value: reader.data(asBuffer(bytes)) };
 };
 
 const createCodec = (settings: CodecSettings): Codec => {

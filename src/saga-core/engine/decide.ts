@@ -220,7 +220,8 @@ class Findings {
 const ownChildEnd = (slot: Slot): ChildEnd | null =>
   slot.openedBy === null ? null : { isCompleted: slot.outcomeReason === 'child completed', reason: slot.outcomeReason, output: null, eventId: slot.openedBy };
 
-const slotsOf = (instance: Instance, step: CompiledStep): readonly [item: string | null, slot: Slot | undefined][] => {
-  const own: readonly [null, Slot | undefined] = [null, instance.slots[step.index]];
+type SlotEntry = readonly [item: string | null, slot: Slot | undefined];
+const slotsOf = (instance: Instance, step: CompiledStep): readonly SlotEntry[] => {
+  const own: SlotEntry = [null, instance.slots[step.index]];
   return step.definition.forEach === undefined ? [own] : [own, ...itemsOf(instance, step.index)];
 };

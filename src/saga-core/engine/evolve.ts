@@ -38,6 +38,7 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
     start: isTrigger(saga, record) && saga.isStartKept ? record.value.slice() : null,
     startedAtMs: envelope.startedAt ?? envelope.occurredAt,
     timeoutMs: envelope.timeout ?? saga.definition.timeoutMs,
+    totalSteps: envelope.totalSteps ?? saga.definition.totalSteps,
     beganAtMs: envelope.occurredAt,
     deadlineAtMs: null,
     slots: saga.steps.map(() => undefined),
@@ -47,7 +48,7 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
     compensateOrder: null,
     triggered: 0,
     requestEventId: '',
-    lastEventId: envelope.eventId,
+    lastAnswerEventId: envelope.eventId,
     endEventId: '',
   };
   return isTrigger(saga, record) ? pending : evolve(pending, record).instance;
@@ -56,7 +57,7 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
 /** Folds one more record of the instance. Total: whatever does not apply changes nothing and says why. */
 export const evolve = (instance: Instance, record: FoldedRecord): Evolved => {
   if (isEnded(instance)) return refused(instance, 'AFTER_END');
-  const seen: Instance = { ...instance, lastOffset: record.offset, lastEventId: record.envelope.eventId };
+  const seen: Instance = { ...instance, lastOffset: record.offset };
   const result = dispatch(seen, record);
   return { ...result, instance: foldAwaits(result.instance, record) };
 };
@@ -185,6 +186,7 @@ const onAttemptFailed = (instance: Instance, place: Place, slot: Slot, record: F
   return accepted(withSlot(instance, place, changed));
 };
 
+const answering = (instance: Instance, record: FoldedRecord): Instance => ({ ...instance, lastAnswerEventId: record.envelope.eventId });
 const outcomeOf = (slot: Slot, record: FoldedRecord): Slot => ({ ...slot, outcomeAtMs: record.envelope.occurredAt, outcomeEventId: record.envelope.eventId });
 
 const onCompleted = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
@@ -193,7 +195,7 @@ const onCompleted = (instance: Instance, place: Place, slot: Slot, record: Folde
   const lifecycle = isLifecycle ? erase<StepCompleted>(record.payload()) : null;
   const bytes = lifecycle === null ? record.value : lifecycle.output;
   const isOwn = place.step.handler !== null;
-  return accepted(withSlot(instance, place, {
+  return accepted(withSlot(answering(instance, record), place, {
     ...outcomeOf(slot, record),
     outcome: lifecycle?.skipped === true ? 'skipped' : 'completed',
     outcomeReason: lifecycle?.skipReason ?? '',
@@ -206,7 +208,7 @@ const onStepFailed = (instance: Instance, place: Place, slot: Slot, record: Fold
   if (slot.outcome !== null) return refused(instance, 'DUPLICATE');
   const { errorKind, outcomeUnknown, reason } = erase<StepFailed>(record.payload());
   const outcome = outcomeUnknown ? 'uncertain' : errorKind === 'Cancelled' ? 'cancelled' : 'failed';
-  const failed = withSlot(instance, place, { ...outcomeOf(slot, record), outcome, outcomeReason: reason });
+  const failed = withSlot(answering(instance, record), place, { ...outcomeOf(slot, record), outcome, outcomeReason: reason });
   const failure = { step: place.step.name, item: place.item, reason, eventId: record.envelope.eventId };
   return accepted({ ...failed, firstFailure: instance.firstFailure ?? failure });
 };
@@ -214,7 +216,7 @@ const onStepFailed = (instance: Instance, place: Place, slot: Slot, record: Fold
 const onCompensated = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
   if (slot.compensation === 'done' || instance.status === 'RUNNING') return refused(instance, 'DUPLICATE');
   const { kept } = erase<CompensationCompleted>(record.payload());
-  return accepted(settle(withSlot(instance, place, { ...slot, compensation: 'done', outcomeReason: kept ? 'kept' : slot.outcomeReason })));
+  return accepted(settle(withSlot(answering(instance, record), place, { ...slot, compensation: 'done', outcomeReason: kept ? 'kept' : slot.outcomeReason })));
 };
 
 const onCompensationFailed = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {

@@ -80,6 +80,7 @@ export type Instance = {
   /** What the envelope repeats on every record: constant through the correlation. */
   readonly startedAtMs: number;
   readonly timeoutMs: number;
+  readonly totalSteps: number;
   /** When this instance itself began: its start record. */
   readonly beganAtMs: number;
   /** This instance's own deadline; null = none. */
@@ -95,7 +96,8 @@ export type Instance = {
   /** Frozen when CompensationRequested is folded. */
   readonly triggered: StepSet;
   readonly requestEventId: string;
-  readonly lastEventId: string;
+  /** eventId of the last record that answered a step: the cause of the end. */
+  readonly lastAnswerEventId: string;
   readonly endEventId: string;
 };
 

@@ -28,7 +28,8 @@ export type Codec = {
   readonly decode: (value: Uint8Array) => DecodeOutcome;
   /** Typed bytes inside a record, under their own subject. */
   readonly encodeData: <Value>(type: DataType<Value>, value: NoInfer<Value>) => Uint8Array;
-  readonly decodeData: (bytes: Uint8Array) => unknown;
+  /** Typed bytes by their writer's schema: typed data, or the payload (without envelope) of an event. Throws CodecError. */
+  readonly decodeData: (bytes: Uint8Array) => { readonly type: string; readonly value: unknown };
   /** Fetches a writer's schema by id and caches it for good. Rejects if the registry does not know it. */
   readonly learn: (schemaId: number) => Promise<void>;
 };
