@@ -12,6 +12,7 @@ export type AvroType = avro.Type;
 export type AvroResolver = ReturnType<AvroType['createResolver']>;
 
 const VARINT_BYTES_MAX = 10;
+const LOOP_BYTES_MAX = 64;
 
 // Exact zigzag varint. The low 28 bits by integer arithmetic: nearly every value ends there.
 const readBigLong = (tap: Tap): bigint => {
@@ -81,7 +82,11 @@ class OwnedBytes extends avro.types.BytesType {
     const start = tap.pos;
     if (length < 0 || length > tap.buf.length - start) throw new RangeError(`bytes of length ${length} where ${tap.buf.length - start} are left`);
     tap.pos = start + length;
-    return Uint8Array.prototype.slice.call(tap.buf, start, start + length);
+    const copy = new Uint8Array(length);
+    // Hashes and short keys: a loop beats making the view that `set` wants.
+    if (length <= LOOP_BYTES_MAX) for (let index = 0; index < length; index++) copy[index] = tap.buf[start + index] ?? 0;
+    else copy.set(tap.buf.subarray(start, start + length));
+    return copy;
   }
   _write(tap: Tap, value: Uint8Array): void {
     tap.writeLong(value.length);
