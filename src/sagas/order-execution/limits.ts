@@ -1,0 +1,34 @@
+import { R3, type RetryPolicy } from '#saga-core';
+
+/** Time limits (milliseconds) and retries of one order's execution. */
+export type OrderExecutionLimits = {
+  /** The whole saga. */
+  readonly timeoutMs: number;
+  readonly linkDecisionMs: number;
+  /** One submission attempt, the look-up after a server error included. */
+  readonly submitOrderMs: number;
+  readonly submitRetry: RetryPolicy;
+  readonly acknowledgmentMs: number;
+  /** How long fills are waited for before the rest is cancelled. */
+  readonly monitorFillsMs: number;
+  readonly cancelRestMs: number;
+  readonly cancelRetry: RetryPolicy;
+  readonly calculatePnlMs: number;
+  /** One attempt to undo the submission; what is not undone after `undoRetry` waits for a person. */
+  readonly undoMs: number;
+  readonly undoRetry: RetryPolicy;
+};
+
+export const DEFAULT_LIMITS: OrderExecutionLimits = {
+  timeoutMs: 300_000,
+  linkDecisionMs: 1_000,
+  submitOrderMs: 10_000,
+  submitRetry: R3,
+  acknowledgmentMs: 15_000,
+  monitorFillsMs: 60_000,
+  cancelRestMs: 10_000,
+  cancelRetry: R3,
+  calculatePnlMs: 5_000,
+  undoMs: 10_000,
+  undoRetry: R3,
+};
