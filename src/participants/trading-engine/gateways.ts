@@ -81,6 +81,11 @@ export type OrderRequest = {
   readonly qty: string;
   readonly limitPrice?: string;
   readonly stopPrice?: string;
+  /**
+   * bracket: entry with two exits, live once the entry is filled; oco: two exits of an existing holding that exclude each
+   * other (kind and limitPrice are then given by takeProfitPrice). Default: bracket if both exit prices are given, else simple.
+   */
+  readonly orderClass?: 'simple' | 'bracket' | 'oco';
   readonly takeProfitPrice?: string;
   readonly stopLossPrice?: string;
   /** The price the order's safety limits are measured against (value of a market order, price collar). */
@@ -170,6 +175,12 @@ export type OrderFilter = {
   readonly sinceMs?: number;
 };
 
+export type FillQuery = {
+  readonly brokerOrderId: string;
+  /** Not before this; the order's submission will do. */
+  readonly sinceMs: number;
+};
+
 export type BrokerGateway = {
   readonly submitOrder: (request: OrderRequest, limits: CallLimits) => Promise<SubmitOutcome>;
   readonly findByClientOrderId: (clientOrderId: string, limits: CallLimits) => Promise<FindOrderOutcome>;
@@ -179,7 +190,7 @@ export type BrokerGateway = {
   readonly listOrders: (filter: OrderFilter, limits: CallLimits) => Promise<ListOrdersOutcome>;
   readonly listOpenOrders: (symbols: readonly string[], limits: CallLimits) => Promise<ListOrdersOutcome>;
   /** The executions of one order, oldest first: how a poll learns execution ids while the stream is down. */
-  readonly listFills: (brokerOrderId: string, limits: CallLimits) => Promise<ListFillsOutcome>;
+  readonly listFills: (query: FillQuery, limits: CallLimits) => Promise<ListFillsOutcome>;
   readonly getPosition: (symbol: string, limits: CallLimits) => Promise<PositionOutcome>;
   /** Sells (or buys back) the whole position at market. Carries no client order id: re-read before a repeat. */
   readonly closePosition: (symbol: string, limits: CallLimits) => Promise<ClosePositionOutcome>;

@@ -1,0 +1,1 @@
+export type { ModelGateway, ModelOutcome, ModelPrompt, ModelRequest, TokenUsage } from './gateways.ts';
