@@ -1,3 +1,4 @@
+import { invariant } from './invariant.ts';
 import { err, ok, type Result } from './result.ts';
 
 /**
@@ -38,6 +39,13 @@ export const parseDecimal = (text: string): Result<Decimal, string> => {
   const [, sign = '', whole = '0', fraction = ''] = match;
   const magnitude = BigInt(whole + fraction);
   return ok(normalised(sign === '-' ? -magnitude : magnitude, fraction.length));
+};
+
+/** Of text that was checked before it was kept (an entity's own state, a validated record): anything else is our own fault and stops. */
+export const knownDecimal = (text: string): Decimal => {
+  const result = parseDecimal(text);
+  invariant(result.ok, `kept as a decimal: ${result.ok ? '' : result.fault}`);
+  return result.ok ? result.value : ZERO;
 };
 
 /** The shortest text of the number: no trailing zeros, no exponent. */

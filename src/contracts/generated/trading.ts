@@ -269,6 +269,10 @@ export type OrchestratorTradeRequested = {
   readonly limitPrice: string | null;
   readonly bracket: TradeBracket | null;
   readonly riskCheck: TradeRiskCheck;
+  /** Added by us: as the broker last told. */
+  readonly accountStatus: string | null;
+  /** Added by us: as the broker last told. */
+  readonly buyingPower: string | null;
 };
 
 /** Exit orders attached to an order. */
@@ -742,6 +746,8 @@ export const orchestratorTradeRequested: EventType<OrchestratorTradeRequested> =
     { name: 'exposureBefore', type: 'string' },
     { name: 'exposureAfter', type: 'string' },
   ] } },
+  { name: 'accountStatus', type: ['null', 'string'], default: null, doc: 'Added by us: as the broker last told.' },
+  { name: 'buyingPower', type: ['null', 'string'], default: null, doc: 'Added by us: as the broker last told.' },
 ] });
 
 export const tradeBracket: DataType<TradeBracket> = dataType('trade.Bracket', { type: 'record', name: 'Bracket', namespace: 'trade', doc: 'Exit orders attached to an order.', fields: [

@@ -32,4 +32,9 @@ export type SagaContext<Definition extends SagaShape = SagaShape> = {
 };
 
 /** Of an ending or a compensation: why the instance fails. */
-export type FailureView = { readonly failedStep: string | null; readonly reason: string };
+export type FailureView = {
+  readonly failedStep: string | null;
+  readonly reason: string;
+  /** Of an ending: the steps that were compensated, in order. */
+  readonly compensatedSteps?: readonly string[];
+};

@@ -1,0 +1,7 @@
+/** Where a participant tells people what happened: one sentence, and the ids and values it is about. */
+export type Log = {
+  readonly info: (message: string, fields: LogFields) => void;
+  readonly warn: (message: string, fields: LogFields) => void;
+  readonly error: (message: string, fields: LogFields) => void;
+};
+export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
