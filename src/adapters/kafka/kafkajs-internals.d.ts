@@ -1,0 +1,33 @@
+// kafkajs 2.2.4 ships no types for its inner modules; the version is pinned, so these hold what is used of them and no more.
+declare module 'kafkajs/src/broker/saslAuthenticator/plain.js' {
+  const provider: import('./kafkajs-types.ts').SaslProvider;
+  export default provider;
+}
+declare module 'kafkajs/src/broker/saslAuthenticator/scram256.js' {
+  const provider: import('./kafkajs-types.ts').SaslProvider;
+  export default provider;
+}
+declare module 'kafkajs/src/broker/saslAuthenticator/scram512.js' {
+  const provider: import('./kafkajs-types.ts').SaslProvider;
+  export default provider;
+}
+declare module 'kafkajs/src/cluster/index.js' {
+  const Cluster: import('./kafkajs-types.ts').ClusterConstructor;
+  export default Cluster;
+}
+declare module 'kafkajs/src/consumer/consumerGroup.js' {
+  const ConsumerGroup: import('./kafkajs-types.ts').ConsumerGroupConstructor;
+  export default ConsumerGroup;
+}
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  const RequestQueue: { readonly prototype: import('./kafkajs-types.ts').RequestQueuePrototype };
+  export default RequestQueue;
+}
+declare module 'kafkajs/src/network/socketFactory.js' {
+  const socketFactory: () => import('./kafkajs-types.ts').SocketFactory;
+  export default socketFactory;
+}
+declare module 'kafkajs/src/instrumentation/emitter.js' {
+  const Emitter: new () => import('./kafkajs-types.ts').InstrumentationEmitter;
+  export default Emitter;
+}

@@ -1,0 +1,62 @@
+import { isLostAnswer, KafkaError, reasonOf } from '../errors.ts';
+import { pauseMs } from '../pause.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Markers of the previous transaction are done 1 to 3 ms after its end; 1 and 2 ms measured equal, 5 and 10 clearly worse. */
+export const CONCURRENT_PAUSE_MS = 1;
+export const MOVED_PAUSE_MS = 20;
+/** A topic that is created just now reaches every broker's metadata within this time. */
+export const UNKNOWN_TOPIC_GRACE_MS = 1_000;
+
+export type ExchangeEnd =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly code: Extract<Verdict, { kind: 'refused' }>['code']; readonly message: string }
+  | { readonly kind: 'fenced'; readonly message: string; readonly afterLoss: boolean }
+  | { readonly kind: 'doubt'; readonly message: string };
+
+export type Exchange = {
+  /** Sends once and judges the answer; rejects when the answer is lost. */
+  readonly attempt: () => Promise<Verdict>;
+  readonly deadlineMs: number;
+  /** Called before a repeat when the leader or coordinator may be elsewhere. */
+  readonly onMoved: () => void;
+  /** False: a lost answer is doubt at once. */
+  readonly repeatLost: boolean;
+  /** Looked at before every send: nothing may be sent for a writer that is over. */
+  readonly isOver: () => boolean;
+};
+
+/** Repeats one request until a definite answer or the deadline. */
+export const exchange = async (options: Exchange): Promise<ExchangeEnd> => {
+  let lostMessage: string | undefined;
+  let lastMessage = 'no attempt was made in time';
+  let lastingSinceMs: number | undefined;
+  for (;;) {
+    if (options.isOver()) return { kind: 'doubt', message: 'the writer was closed' };
+    if (performance.now() >= options.deadlineMs) {
+      return lostMessage === undefined ? { kind: 'refused', code: 'REFUSED', message: lastMessage } : { kind: 'doubt', message: lostMessage };
+    }
+    try {
+      const verdict = await options.attempt();
+      if (verdict.kind === 'fenced') return { ...verdict, afterLoss: lostMessage !== undefined };
+      if (verdict.kind !== 'again') return verdict;
+      lastMessage = verdict.message;
+      lastingSinceMs = verdict.ifItLasts === undefined ? undefined : lastingSinceMs ?? performance.now();
+      if (verdict.ifItLasts !== undefined && lastingSinceMs !== undefined && performance.now() - lastingSinceMs > UNKNOWN_TOPIC_GRACE_MS) {
+        return { kind: 'refused', code: verdict.ifItLasts, message: verdict.message };
+      }
+      if (verdict.moved) options.onMoved();
+      await pauseMs(verdict.moved ? MOVED_PAUSE_MS : CONCURRENT_PAUSE_MS);
+    } catch (thrown) {
+      if (!isLostAnswer(thrown)) {
+        const refusedBeforeSending = thrown instanceof KafkaError && (thrown.code === 'KAFKA_AUTHENTICATION' || thrown.code === 'KAFKA_REFUSED');
+        if (refusedBeforeSending && lostMessage === undefined) return { kind: 'refused', code: 'REFUSED', message: reasonOf(thrown) };
+        return { kind: 'doubt', message: reasonOf(thrown) };
+      }
+      lostMessage = reasonOf(thrown);
+      if (!options.repeatLost) return { kind: 'doubt', message: lostMessage };
+      options.onMoved();
+      await pauseMs(CONCURRENT_PAUSE_MS);
+    }
+  }
+};

@@ -1,0 +1,216 @@
+import { invariant } from '#kernel';
+import type { CommitOutcome, FenceOutcome, Transaction, TransactionalWriter } from '#saga-core/ports';
+import type { ClusterView } from '../cluster.ts';
+import { CODE, codeName } from '../error-codes.ts';
+import { isLostAnswer, reasonOf } from '../errors.ts';
+import { pauseMs } from '../pause.ts';
+import { initProducerId } from '../protocol/init-producer-id-v4-v5.ts';
+import { chunksByPartition, type PartitionChunks } from './chunks.ts';
+import { addOffsets, addPartitions, commitOffsets, end } from './coordinator-phases.ts';
+import type { ExchangeEnd } from './exchange.ts';
+import { CONCURRENT_PAUSE_MS, MOVED_PAUSE_MS } from './exchange.ts';
+import { producePhase } from './produce-phase.ts';
+import { chooseProtocol, type TransactionProtocol } from './protocol-choice.ts';
+import type { TransactionContext } from './transaction-context.ts';
+import { judge } from './verdict.ts';
+import { WriterConnections } from './writer-connections.ts';
+
+export type WriterOptions = {
+  readonly transactionalId: string;
+  readonly transactionTimeoutMs: number;
+  readonly protocol: 'auto' | 'classic';
+  readonly onClosed: () => void;
+};
+
+/** A commit gives up before the coordinator would: after that the end of the transaction is no longer ours. */
+const DEADLINE_SHARE = 0.8;
+/** Three attempts fit below the deadline. */
+const ATTEMPT_SHARE = 0.26;
+const FENCE_DEADLINE_MS = 30_000;
+const FENCE_ATTEMPT_TIMEOUT_MS = 2_000;
+
+type Dead = Extract<CommitOutcome, { readonly status: 'fenced' | 'unknown' }>;
+type Refusal = Extract<CommitOutcome, { readonly status: 'not-committed' }>;
+type State =
+  | { readonly status: 'new' }
+  | { readonly status: 'fencing' }
+  | { readonly status: 'ready' }
+  | { readonly status: 'committing'; readonly done: Promise<unknown> }
+  | { readonly status: 'dead'; readonly outcome: Dead };
+
+/**
+ * One transactional id, one transaction at a time. States: new → fencing → ready ⇄ committing; from each of them → dead,
+ * which is final. See DESIGN.md for the order of requests and for what a lost answer means in each phase.
+ */
+export class KafkaTransactionalWriter implements TransactionalWriter {
+  readonly #cluster: ClusterView;
+  readonly #options: WriterOptions;
+  readonly #connections: WriterConnections;
+  readonly #sequences = new Map<string, number>();
+  readonly #lastOffsets = new Map<string, number>();
+  #protocol: TransactionProtocol | undefined;
+  #producer = { producerId: -1, epoch: -1 };
+  #state: State = { status: 'new' };
+  #isClosing = false;
+
+  constructor(cluster: ClusterView, options: WriterOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#connections = new WriterConnections(cluster);
+  }
+
+  readonly fence = async (): Promise<FenceOutcome> => {
+    if (this.#state.status === 'dead') return { status: 'failed', message: this.#state.outcome.message };
+    invariant(this.#state.status === 'new', `fence() of ${this.#options.transactionalId}: once, and first`);
+    this.#state = { status: 'fencing' };
+    const outcome = await this.#fence();
+    if (outcome.status === 'failed') this.#die({ status: 'fenced', message: outcome.message });
+    else if (!this.#isClosing) this.#state = { status: 'ready' };
+    return outcome;
+  };
+
+  readonly commit = async (transaction: Transaction): Promise<CommitOutcome> => {
+    const state = this.#state;
+    if (state.status === 'dead') return state.outcome;
+    invariant(state.status === 'ready', `commit() of ${this.#options.transactionalId} while ${state.status}`);
+    const offsets = transaction.positions?.offsets ?? [];
+    if (transaction.records.length === 0 && offsets.length === 0) return { status: 'committed', baseOffsets: new Map() };
+    const running = this.#run(transaction);
+    this.#state = { status: 'committing', done: running };
+    try {
+      const outcome = await running;
+      if (outcome.status === 'fenced' || outcome.status === 'unknown') this.#die(outcome);
+      else this.#state = { status: 'ready' };
+      return outcome;
+    } catch (thrown) {
+      const outcome: Dead = { status: 'unknown', message: `${this.#options.transactionalId}: ${reasonOf(thrown)}` };
+      this.#die(outcome);
+      return outcome;
+    }
+  };
+
+  readonly close = async (): Promise<void> => {
+    this.#isClosing = true;
+    if (this.#state.status === 'committing') await this.#state.done.catch(() => undefined);
+    this.#die({ status: 'fenced', message: `writer ${this.#options.transactionalId} is closed` });
+    this.#options.onClosed();
+  };
+
+  #die(outcome: Dead): void {
+    this.#connections.close();
+    if (this.#state.status !== 'dead') this.#state = { status: 'dead', outcome };
+  }
+
+  async #fence(): Promise<FenceOutcome> {
+    const { transactionalId, transactionTimeoutMs } = this.#options;
+    const deadlineMs = performance.now() + FENCE_DEADLINE_MS;
+    let lastMessage = '';
+    while (performance.now() < deadlineMs) {
+      // A fence that was given up must not live on: it would fence the successor.
+      if (this.#isClosing || this.#cluster.isClosed) return { status: 'failed', message: `writer ${transactionalId} was closed while fencing` };
+      let pauseNextMs = MOVED_PAUSE_MS;
+      try {
+        const nodeId = await this.#cluster.coordinator('transaction', transactionalId);
+        const protocol = chooseProtocol(this.#cluster, nodeId, this.#options.protocol);
+        const answer = await this.#connections.send(nodeId, initProducerId(protocol.initProducerId, transactionalId, transactionTimeoutMs), FENCE_ATTEMPT_TIMEOUT_MS);
+        const verdict = judge(answer.errorCode, `InitProducerId of ${transactionalId}`);
+        if (verdict.kind === 'done') {
+          this.#protocol = protocol;
+          this.#producer = { producerId: answer.producerId, epoch: answer.epoch };
+          return { status: 'fenced-others' };
+        }
+        if (verdict.kind !== 'again') return { status: 'failed', message: verdict.message };
+        if (verdict.moved) this.#cluster.dropCoordinator('transaction', transactionalId);
+        if (answer.errorCode === CODE.CONCURRENT_TRANSACTIONS) pauseNextMs = CONCURRENT_PAUSE_MS;
+        lastMessage = codeName(answer.errorCode);
+      } catch (thrown) {
+        if (!isLostAnswer(thrown)) return { status: 'failed', message: `InitProducerId of ${transactionalId}: ${reasonOf(thrown)}` };
+        this.#cluster.dropCoordinator('transaction', transactionalId);
+        lastMessage = reasonOf(thrown);
+      }
+      await pauseMs(pauseNextMs);
+    }
+    return { status: 'failed', message: `InitProducerId of ${transactionalId}: no success within ${FENCE_DEADLINE_MS} ms (${lastMessage})` };
+  }
+
+  async #run(transaction: Transaction): Promise<CommitOutcome> {
+    const protocol = this.#protocol;
+    invariant(protocol !== undefined, 'commit() before fence()');
+    const context = this.#context(protocol);
+    const baseOffsets = new Map<string, number>();
+    const partitions = chunksByPartition(transaction.records);
+    const body = await this.#body(context, { transaction, partitions }, baseOffsets);
+    if (body.kind === 'fenced') return { status: 'fenced', message: body.message };
+    if (body.kind === 'doubt') return { status: 'unknown', message: body.message };
+    if (body.kind === 'refused') {
+      const refusal: Refusal = { status: 'not-committed', code: body.code, message: body.message };
+      return context.broker.mayHaveOpen ? await this.#abort(context, refusal) : refusal;
+    }
+    const ended = await this.#end(context, 'commit');
+    switch (ended.kind) {
+      case 'done':
+        return { status: 'committed', baseOffsets };
+      case 'fenced':
+        // After a repeat the first copy may have committed before the newer owner came.
+        return ended.afterLoss ? { status: 'unknown', message: ended.message } : { status: 'fenced', message: ended.message };
+      default:
+        return { status: 'unknown', message: ended.message };
+    }
+  }
+
+  /** Everything between the beginning and EndTxn; all answers are in when it returns, unless it ends in doubt. */
+  async #body(
+    context: TransactionContext, work: { readonly transaction: Transaction; readonly partitions: readonly PartitionChunks[] },
+    baseOffsets: Map<string, number>,
+  ): Promise<ExchangeEnd> {
+    const { partitions, transaction: { positions } } = work;
+    const hasOffsets = positions !== undefined && positions.offsets.length > 0;
+    const writeRecords = (): Promise<ExchangeEnd> => producePhase(context, partitions, baseOffsets);
+    if (context.protocol.isV2) {
+      // Offsets first: TxnOffsetCommit answers CONCURRENT_TRANSACTIONS at once, Produce waits inside the broker in steps of 20 ms.
+      const offsetsEnd = hasOffsets ? await commitOffsets(context, positions) : DONE_END;
+      return offsetsEnd.kind === 'done' ? await writeRecords() : offsetsEnd;
+    }
+    const added = await Promise.all([
+      partitions.length > 0 ? addPartitions(context, partitions) : DONE_END,
+      hasOffsets ? addOffsets(context, positions.group) : DONE_END,
+    ]);
+    const addEnd = gravest(added);
+    // Nothing was added: an abort would be refused with INVALID_TXN_STATE, and leave doubt where there is none.
+    if (added.every(({ kind }) => kind === 'refused') || (added.some(({ kind }) => kind === 'refused') && (partitions.length === 0 || !hasOffsets))) context.broker.mayHaveOpen = false;
+    if (addEnd.kind !== 'done') return addEnd;
+    return gravest(await Promise.all([writeRecords(), hasOffsets ? commitOffsets(context, positions) : DONE_END]));
+  }
+
+  async #abort(context: TransactionContext, refusal: Refusal): Promise<CommitOutcome> {
+    const ended = await this.#end(context, 'abort');
+    if (ended.kind === 'done') return refusal;
+    const message = `${refusal.message}; then the abort: ${ended.message}`;
+    return ended.kind === 'fenced' ? { status: 'fenced', message } : { status: 'unknown', message };
+  }
+
+  async #end(context: TransactionContext, verdict: 'commit' | 'abort'): Promise<ExchangeEnd> {
+    return await end(context, verdict, (next) => {
+      this.#producer = next;
+      this.#sequences.clear();
+    });
+  }
+
+  #context(protocol: TransactionProtocol): TransactionContext {
+    const { transactionalId, transactionTimeoutMs } = this.#options;
+    const attemptMs = transactionTimeoutMs * ATTEMPT_SHARE;
+    const deadlineMs = performance.now() + transactionTimeoutMs * DEADLINE_SHARE;
+    return {
+      cluster: this.#cluster, connections: this.#connections, protocol, deadlineMs, broker: { mayHaveOpen: false },
+      identity: { transactionalId, ...this.#producer },
+      sequences: this.#sequences, lastOffsets: this.#lastOffsets,
+      attemptTimeoutMs: () => Math.max(1, Math.min(attemptMs, deadlineMs - performance.now())),
+      isOver: () => this.#cluster.isClosed,
+    };
+  }
+}
+
+const DONE_END: ExchangeEnd = { kind: 'done' };
+const GRAVITY = { done: 0, refused: 1, doubt: 2, fenced: 3 } as const satisfies Record<ExchangeEnd['kind'], number>;
+const gravest = (ends: readonly ExchangeEnd[]): ExchangeEnd =>
+  ends.reduce((left, right) => (GRAVITY[right.kind] > GRAVITY[left.kind] ? right : left), DONE_END);
