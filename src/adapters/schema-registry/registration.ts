@@ -61,14 +61,17 @@ export const checkSchemas = (registry: RegistryClient, types: readonly AnyType[]
   });
 
 /** Sets FULL_TRANSITIVE on every subject, then registers its schema. Idempotent; the first refusal rejects. */
-export const registerSchemas = (registry: RegistryClient, types: readonly AnyType[], topicsOf: TopicsOf): Promise<readonly SubjectState[]> =>
-  mapConcurrently(allSubjects(types, topicsOf), REQUESTS_AT_ONCE, async (entry): Promise<SubjectState> => {
-    const known = await registry.lookup(entry.subject, entry.schemaText);
+export const registerSchemas = async (registry: RegistryClient, types: readonly AnyType[], topicsOf: TopicsOf): Promise<readonly SubjectState[]> => {
+  const entries = allSubjects(types, topicsOf);
+  const existing = await registry.subjects();
+  return mapConcurrently(entries, REQUESTS_AT_ONCE, async (entry): Promise<SubjectState> => {
+    const known = existing.has(entry.subject) ? await registry.lookup(entry.subject, entry.schemaText) : null;
     if (known !== null) return { ...entry, status: 'registered', schemaId: known };
     // Before the first version, so that no version ever escapes the rule.
     await registry.setCompatibility(entry.subject, 'FULL_TRANSITIVE');
     return { ...entry, status: 'registered', schemaId: await registry.register(entry.subject, entry.schemaText) };
   });
+};
 
 /** The ids of subjects that must exist. Rejects with REGISTRY_NOT_FOUND, naming every one that does not. */
 export const lookupSchemas = async (registry: RegistryClient, types: readonly AnyType[], topicsOf: TopicsOf): Promise<readonly SubjectState[]> => {

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecError, messageOf } from './codec-error.ts';
 
-// The five requests of Confluent's registry API that we need. Why not a library: docs/decisions/schema-registry-client.md.
+// The six requests of Confluent's registry API that we need. Why not a library: docs/decisions/schema-registry-client.md.
 
 export type RegistryClient = {
+  /** Every subject there is. */
+  readonly subjects: () => Promise<ReadonlySet<string>>;
   /** The id of the very schema under the subject, null if it is not there. */
   readonly lookup: (subject: string, schemaText: string) => Promise<number | null>;
   /** Registers (idempotent) and returns the id. Rejects with REGISTRY_INCOMPATIBLE and the registry's reasons. */
@@ -32,15 +34,16 @@ const SCHEMA_NOT_FOUND = 40403;
 const CONFLICT = 409;
 const UNPROCESSABLE = 422;
 
-type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>> };
+type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>>; readonly list: readonly unknown[] };
 type Ask = { readonly method: 'GET' | 'POST' | 'PUT'; readonly path: string; readonly body?: unknown };
 
-const parseBody = (text: string): Readonly<Record<string, unknown>> => {
+const parseBody = (text: string): Omit<Answer, 'status'> => {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+    if (Array.isArray(value)) return { body: {}, list: value };
+    return { body: typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}, list: [] };
   } catch {
-    return { message: text.slice(0, 200) };
+    return { body: { message: text.slice(0, 200) }, list: [] };
   }
 };
 
@@ -73,7 +76,7 @@ const createAsk = (options: RegistryOptions): ((ask: Ask) => Promise<Answer>) =>
       signal: AbortSignal.timeout(options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: parseBody(await response.text()) };
+    return { status: response.status, ...parseBody(await response.text()) };
   };
   return async (ask) => {
     let problem = '';
@@ -83,7 +86,8 @@ const createAsk = (options: RegistryOptions): ((ask: Ask) => Promise<Answer>) =>
         if (!isTransient(answer.status)) return answer;
         problem = `status ${answer.status} ${String(answer.body['message'] ?? '')}`;
       } catch (error) {
-        const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
+        const hasCause = typeof error === 'object' && error !== null && 'cause' in error && error.cause !== undefined;
+        const cause = hasCause ? ` (${messageOf(error.cause)})` : '';
         problem = `${messageOf(error)}${cause}`;
       }
       if (waitMs !== null) await sleep(waitMs);
@@ -123,6 +127,11 @@ export const createRegistryClient = (options: RegistryOptions): RegistryClient =
 
   return {
     incompatibilities,
+    subjects: async () => {
+      const answer = await ask({ method: 'GET', path: '/subjects' });
+      if (answer.status !== 200) throw refused('the list of subjects', answer);
+      return new Set(answer.list.map(String));
+    },
     lookup: async (subject, schemaText) => {
       const answer = await ask({ method: 'POST', path: subjectPath(subject), body: { schema: schemaText } });
       const code = answer.body['error_code'];
@@ -157,6 +166,7 @@ export const createInMemoryRegistry = (): RegistryClient => {
   const texts: string[] = [];
   const subjects = new Map<string, Set<string>>();
   return {
+    subjects: () => Promise.resolve(new Set(subjects.keys())),
     lookup: (subject, schemaText) => Promise.resolve(subjects.get(subject)?.has(schemaText) === true ? texts.indexOf(schemaText) + 1 : null),
     register: (subject, schemaText) => {
       subjects.set(subject, (subjects.get(subject) ?? new Set<string>()).add(schemaText));
