@@ -129,6 +129,7 @@ export const databasePart = (port: number, paths: InstancePaths): Part => {
         args: ['-D', folder, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
         logFile: join(paths.logs, 'database.log'),
         cwd: folder,
+        stopSignal: 'SIGINT',
         env: { LC_ALL: 'C' },
         ...(user === undefined ? {} : { user }),
       });

@@ -23,12 +23,16 @@ export class LocalPlatformError extends Error {
   }
 }
 
-/** The errno name of a file or network error (`ENOENT`, `ENOSPC`), or undefined. */
+/**
+ * The errno name of a file or network error (`ENOENT`, `ENOSPC`), or undefined. Asked of its shape, not by `instanceof`:
+ * under jest Node's errors come from another realm.
+ */
 export const errnoOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** The text of anything that was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 
 /** A file-system error in one clear line: a full disk is named as such, everything else is passed on. */
 export const explainFileError = (error: unknown, directory: string): unknown =>

@@ -126,6 +126,7 @@ export const kafkaPart = (
         args: jvmArgs(using.settings, using.toolchain, config),
         logFile: join(paths.logs, `${name}.log`),
         cwd: paths.root,
+        stopSignal: 'SIGTERM',
       });
     },
     ready: (managed) => awaitReady(managed, () => kafkaAnswers([address]), START_TIMEOUT_MS),

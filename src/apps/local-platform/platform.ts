@@ -43,6 +43,7 @@ const extraPart = (extra: ExtraProcess, paths: InstancePaths): Part => ({
       args: extra.args,
       logFile: join(paths.logs, `${extra.name}.log`),
       cwd: paths.root,
+      stopSignal: 'SIGTERM',
       ...(extra.env === undefined ? {} : { env: extra.env }),
     }),
   ready: (managed) => awaitReady(managed, extra.answers, extra.startTimeoutMs ?? EXTRA_START_TIMEOUT_MS),

@@ -1,7 +1,9 @@
 import { createServer } from 'node:net';
 import { LocalPlatformError } from './errors.ts';
+import { waitFor } from './wait.ts';
 
 const LOOPBACK = '127.0.0.1';
+const REMEMBERED_TIMEOUT_MS = 2_000;
 
 /** Whether nobody listens on a loopback port right now. */
 export const isPortFree = (port: number): Promise<boolean> =>
@@ -53,7 +55,12 @@ export const choosePort = async (wish: PortWish): Promise<number> => {
       `Port ${String(wish.asked)} for ${wish.part} is taken by another program: stop that program or ask for another port.`,
     );
   }
-  if (wish.remembered !== undefined && (await isPortFree(wish.remembered))) return wish.remembered;
+  const { remembered } = wish;
+  if (remembered !== undefined) {
+    // It may be in the hands of a process that is just ending.
+    const free = await waitFor(async () => ((await isPortFree(remembered)) ? true : undefined), { timeoutMs: REMEMBERED_TIMEOUT_MS });
+    if (free === true) return remembered;
+  }
   const [port] = await freePorts(1);
   if (port === undefined) throw new Error('No port was chosen.');
   return port;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** A process that cannot be mistaken for a later one with the same number: its pid and when it began. */
 export type ProcessIdentity = { readonly pid: number; readonly startedAt: string };
@@ -17,12 +17,18 @@ export const parseProcStat = (line: string): { readonly state: string; readonly 
   return state === undefined || startedAt === undefined ? undefined : { state, startedAt };
 };
 
+/**
+ * A zombie has ended; where nobody reaps orphans (containers) it stays in the table for ever. But a JVM that was killed
+ * shows as a zombie while its other threads are still on their way out, and holds its ports and locks until then.
+ */
+const hasEnded = (pid: number, state: string): boolean =>
+  state === 'X' || (state === 'Z' && readdirSync(`/proc/${String(pid)}/task`).length <= 1);
+
 const startOf = (pid: number): string | undefined => {
   try {
     if (hasProc) {
       const stat = parseProcStat(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'));
-      // A zombie has ended; where nobody reaps orphans (containers) it would stay in the table for ever.
-      return stat === undefined || stat.state === 'Z' || stat.state === 'X' ? undefined : stat.startedAt;
+      return stat === undefined || hasEnded(pid, stat.state) ? undefined : stat.startedAt;
     }
     const out = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
     return out === '' || out.startsWith('Z') ? undefined : out.replace(/^\S+\s+/, '');

@@ -11,6 +11,8 @@ export type Launch = {
   readonly args: readonly string[];
   readonly logFile: string;
   readonly cwd: string;
+  /** How it is asked to end when its parent is gone. */
+  readonly stopSignal: NodeJS.Signals;
   readonly env?: Readonly<Record<string, string>>;
   readonly user?: { readonly uid: number; readonly gid: number };
 };
@@ -29,13 +31,13 @@ const KILL_TIMEOUT_MS = 5_000;
 
 /**
  * Dies with its parent: a shell that waits for the end of a pipe whose other end only the parent holds. The kernel
- * closes it however the parent ends, kill -9 included. TERM first, KILL after ten seconds.
+ * closes it however the parent ends, kill -9 included. The part's own signal first, KILL after ten seconds.
  */
-const WATCHDOG = 'trap "" INT TERM HUP; read -r _; kill -TERM "$1" 2>/dev/null; i=0; '
+const WATCHDOG = 'trap "" INT TERM HUP; read -r _; kill "-$2" "$1" 2>/dev/null; i=0; '
   + 'while [ "$i" -lt 100 ] && kill -0 "$1" 2>/dev/null; do sleep 0.1; i=$((i+1)); done; kill -KILL "$1" 2>/dev/null';
 
-const watch = (pid: number): ChildProcess => {
-  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'chorus-watchdog', String(pid)], {
+const watch = (pid: number, stopSignal: NodeJS.Signals): ChildProcess => {
+  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'chorus-watchdog', String(pid), stopSignal.replace('SIG', '')], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
@@ -83,7 +85,7 @@ export const launchProcess = async (launch: Launch): Promise<ManagedProcess> => 
   if (pid === undefined || identity === undefined) {
     throw new LocalPlatformError('START_FAILED', `${launch.name} ended at once; see ${launch.logFile}.`);
   }
-  const watchdog = watch(pid);
+  const watchdog = watch(pid, launch.stopSignal);
   const release = (): void => {
     watchdog.kill('SIGKILL');
   };

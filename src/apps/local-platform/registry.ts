@@ -69,6 +69,7 @@ export const registryPart = (port: number, paths: InstancePaths, toolchain: Tool
         ],
         logFile: join(paths.logs, 'registry.log'),
         cwd: paths.root,
+        stopSignal: 'SIGTERM',
       });
     },
     ready: (managed) => awaitReady(managed, () => registryAnswers(url), START_TIMEOUT_MS),

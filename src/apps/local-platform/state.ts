@@ -36,9 +36,17 @@ const partOf = (value: unknown): PartState | undefined => {
     : undefined;
 };
 
+const jsonOrNothing = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Cut short by a full disk, or edited by hand.
+  }
+};
+
 /** Reads the text of a state file; what it does not understand it leaves out. */
 export const parseState = (text: string): InstanceState => {
-  const { parts, ports } = fieldsOf(JSON.parse(text));
+  const { parts, ports } = fieldsOf(jsonOrNothing(text));
   const known: Record<string, PartState> = {};
   for (const [name, value] of Object.entries(fieldsOf(parts))) {
     const part = partOf(value);
@@ -52,7 +60,7 @@ export const readState = (file: string): InstanceState => {
   try {
     return parseState(readFileSync(file, 'utf8'));
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return EMPTY_STATE;
+    if (errnoOf(error) === 'ENOENT') return EMPTY_STATE;
     throw error;
   }
 };
