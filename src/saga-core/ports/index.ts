@@ -6,3 +6,4 @@ export type {
 export { partitionKey } from './event-log.ts';
 export type { Cancel, Clock, RandomSource } from './clock.ts';
 export type { Codec, DecodedEvent, DecodeOutcome } from './codec.ts';
+export type { Log, LogFields } from './log.ts';
