@@ -3,6 +3,7 @@ export { createSimulatedProcess, type SimulatedProcess } from './simulated-proce
 export { createSimulatedRandom, type SimulatedRandom } from './simulated-random.ts';
 export { createMemoryCluster, type MemoryClient, type MemoryCluster, type MemoryClusterOptions } from './memory-event-log/cluster.ts';
 export { type FaultPlan, type FaultyRequest, noFaults, type RequestKind, type Verdict } from './memory-event-log/faults.ts';
+export type { ForeignTransaction } from './memory-event-log/foreign-transaction.ts';
 export type { Latency } from './memory-event-log/network.ts';
 export type { LogEntry, PartitionTransaction } from './memory-event-log/partition-log.ts';
 export type { TopicOptions } from './memory-event-log/topics.ts';

@@ -9,7 +9,7 @@ import type { Cancel, Clock } from '#saga-core/ports';
 export type SimulatedClock = Clock & {
   /** Fires everything due within the next `durationMs`, then stands exactly there. */
   readonly advance: (durationMs: number) => Promise<void>;
-  /** Fires timers until `condition` holds; false if that did not happen within `limitMs` or nothing was left to fire. */
+  /** Fires timers until `condition` holds; false, and time stands at the limit, if that does not happen within `limitMs`. */
   readonly runUntil: (condition: () => boolean, limitMs: number) => Promise<boolean>;
   /** Fires timers until none is left. Rejects after `eventCountMax` (default 1,000,000), since a periodic timer never ends. */
   readonly runUntilIdle: (eventCountMax?: number) => Promise<void>;
@@ -120,7 +120,11 @@ export const createSimulatedClock = (options: { readonly nowMillis: number }): S
     runUntil: async (condition, limitMs) => {
       const untilMs = elapsedMs + limitMs;
       await drainPromiseJobs();
-      while (!condition()) if (!(await fireNext(untilMs))) return condition();
+      while (!condition()) {
+        if (await fireNext(untilMs)) continue;
+        elapsedMs = untilMs;
+        return condition();
+      }
       return true;
     },
     runUntilIdle: async (eventCountMax = EVENT_COUNT_MAX) => {

@@ -1,9 +1,10 @@
-import type { Clock, EventLog, TopicPartition } from '#saga-core/ports';
+import type { Clock, EventLog, TopicPartition, Transaction } from '#saga-core/ports';
 import { createSimulatedProcess, type SimulatedProcess } from '../simulated-process.ts';
 import type { SimulatedRandom } from '../simulated-random.ts';
 import type { Broker } from './broker.ts';
 import { createMemoryClient } from './client.ts';
 import { type FaultPlan, noFaults } from './faults.ts';
+import { type ForeignTransaction, openForeignTransaction } from './foreign-transaction.ts';
 import { createGroupCoordinator } from './groups.ts';
 import { createNetwork, type Latency } from './network.ts';
 import type { LogEntry } from './partition-log.ts';
@@ -46,6 +47,11 @@ export type MemoryCluster = {
   readonly rebalance: (group: string) => void;
   /** All that lies in a partition, aborted records and control markers included: for checkers. */
   readonly entries: (partition: TopicPartition) => readonly LogEntry[];
+  /**
+   * A transaction of a foreign client, which stands open until told, or until its time is out. Acts at once, without the
+   * network; `commit` and `abort` reject when the transaction is not its own any more.
+   */
+  readonly openTransaction: (transactionalId: string, transaction: Transaction) => Promise<ForeignTransaction>;
   readonly topicNames: () => readonly string[];
   readonly partitionCount: (topic: string) => number;
 };
@@ -85,6 +91,7 @@ export const createMemoryCluster = (options: MemoryClusterOptions): MemoryCluste
     connect: (clientName, process = createSimulatedProcess({ name: clientName, clock })) => ({ log: createMemoryClient(broker, process), process }),
     rebalance: groups.rebalance,
     entries: (partition) => existing(partition).entries(),
+    openTransaction: (transactionalId, transaction) => openForeignTransaction(broker, transactionalId, transaction),
     topicNames: topics.names,
     partitionCount: (topic) => topics.get(topic).partitions.length,
   };
