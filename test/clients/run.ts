@@ -1,0 +1,107 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual, promisify } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
+import { createSchemaCodec } from '#adapters/schema-registry';
+import { startLocalPlatform } from '#apps/local-platform';
+import { allEventTypes, type Envelope } from '#contracts';
+import { type Fixture, fromJson } from '../../scripts/contracts/fixtures.ts';
+
+// Goal: a client that is not ours reads every event type with nothing but the addresses of Kafka and the registry.
+// Method: the golden records of every event type, written by our codec to a real topic and read by Confluent's Python client.
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const VENV = join(ROOT, '.chorus', 'clients-venv');
+const PYTHON = join(VENV, 'bin', 'python');
+const CLIENT_TIMEOUT_MS = 180_000;
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+
+const run = (command: string, args: readonly string[]): void => {
+  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  if (error !== undefined || status !== 0) {
+    throw new Error(`${command} ${args.join(' ')} failed (${error?.message ?? `exit code ${String(status)}`}): Python 3.10 or newer with venv is needed: apt-get install python3 python3-venv`);
+  }
+};
+
+const preparePython = (): void => {
+  if (!existsSync(PYTHON)) run('python3', ['-m', 'venv', VENV]);
+  run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', join(import.meta.dirname, 'requirements.txt')]);
+};
+
+type Golden = { readonly type: string; readonly value: unknown };
+
+/** Golden records of the present schemas, in the order of the types. */
+const goldenRecords = (): readonly Golden[] => {
+  const folder = join(ROOT, 'schemas', 'fixtures');
+  return allEventTypes.flatMap((type) => {
+    const names = readdirSync(folder).filter((name) => name.startsWith(`${type.name}.v`)).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    const fixture = JSON.parse(readFileSync(join(folder, names.at(-1) ?? `${type.name}.v1.json`), 'utf8')) as Fixture;
+    return fixture.records.map(({ value }) => ({ type: type.name, value }));
+  });
+};
+
+const writeAll = async (records: readonly Golden[], topic: string, addresses: { readonly kafka: readonly string[]; readonly registry: string }): Promise<void> => {
+  const codec = createSchemaCodec({ registryUrl: addresses.registry, topicsOf: () => [topic], autoRegister: true });
+  await codec.prepare(allEventTypes);
+  const types = new Map(allEventTypes.map((type) => [type.name, type]));
+  const messages = records.map(({ type: name, value }) => {
+    const type = types.get(name);
+    if (type === undefined) throw new Error(`${name} is no event type`);
+    const { envelope, ...payload } = fromJson(value) as { readonly envelope: Envelope };
+    return { key: name, value: Buffer.from(codec.encode(type, envelope, payload)) };
+  });
+  const kafka = new Kafka({ clientId: 'clients-test', brokers: [...addresses.kafka], logLevel: logLevel.ERROR });
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] });
+  await admin.disconnect();
+  const producer = kafka.producer();
+  await producer.connect();
+  await producer.send({ topic, messages });
+  await producer.disconnect();
+};
+
+const readWithPython = async (count: number, topic: string, addresses: { readonly kafka: readonly string[]; readonly registry: string }): Promise<readonly Golden[]> => {
+  const args = [join(import.meta.dirname, 'read_all.py'), addresses.kafka.join(','), addresses.registry, topic, String(count)];
+  const { stdout } = await promisify(execFile)(PYTHON, args, { timeout: CLIENT_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX });
+  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Golden);
+};
+
+// JSON has one kind of number: Python's 0.625 and ours, its 9007199254740991 and ours, compare as they are parsed.
+const compare = (written: readonly Golden[], read: readonly Golden[]): number => {
+  let failed = 0;
+  for (const [index, record] of written.entries()) {
+    const found = read[index];
+    if (found !== undefined && found.type === record.type && isDeepStrictEqual(found.value, record.value)) continue;
+    failed += 1;
+    console.error(`${record.type}: written ${JSON.stringify(record.value)}\n  read by Python as ${JSON.stringify(found?.value)}`);
+  }
+  return failed;
+};
+
+const main = async (): Promise<void> => {
+  let passed = 0;
+  let failed = 0;
+  try {
+    preparePython();
+    const platform = await startLocalPlatform({ instance: `clients-${process.pid}` });
+    try {
+      const topic = `t${randomBytes(5).toString('hex')}.clients`;
+      const written = goldenRecords();
+      await writeAll(written, topic, platform);
+      failed = compare(written, await readWithPython(written.length, topic, platform));
+      passed = written.length - failed;
+    } finally {
+      await platform.stop();
+    }
+  } catch (error) {
+    console.error(error);
+    failed += 1;
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+};
+
+await main();
