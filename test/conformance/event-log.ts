@@ -10,7 +10,7 @@ import { writing } from './event-log/writing.ts';
 const chapters: Readonly<Record<string, readonly Behaviour[]>> = { writing, fencing, reading, positions, groups };
 
 /** The behaviour of the EventLog port: every implementation passes every one. */
-export const eventLogConformance = (name: string, makeStage: MakeStage, testTimeoutMs: number): void => {
+export const eventLogConformance = (name: string, makeStage: MakeStage, testTimeoutMs = 60_000): void => {
   describe(name, () => {
     for (const [chapter, behaviours] of Object.entries(chapters)) {
       describe(chapter, () => {
