@@ -45,6 +45,9 @@ const ACTIONS: Readonly<Record<CodecErrorCode, CodecErrorAction>> = {
   REGISTRY_INCOMPATIBLE: 'stop',
 };
 
+/** Every code there is; each is explained in docs/reference/errors.md. */
+export const codecErrorCodes: readonly string[] = Object.keys(ACTIONS);
+
 export type CodecErrorDetails = {
   readonly code: CodecErrorCode;
   /** What happened, with names and values, and what to do. */

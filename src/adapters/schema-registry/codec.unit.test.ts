@@ -235,6 +235,12 @@ test('an event that no topic carries cannot be prepared', async () => {
   await expect(Promise.resolve().then(() => homeless.prepare([happened]))).rejects.toMatchObject({ code: 'CODEC_NO_TOPIC', message: expect.stringMatching(/topics\.yaml/) });
 });
 
+test('what is registered is the source of the schema, defaults and attributes included', async () => {
+  const registry = createInMemoryRegistry();
+  await createInMemoryCodec({ registry }).prepare([happened]);
+  expect(JSON.parse(await registry.schemaText(1))).toEqual(happened.schema);
+});
+
 test('the hash of a chain is over the body alone', () => {
   const record = codec.encode(happened, envelope, good);
   expect(Buffer.from(bodyHash(record)).toString('hex')).toBe(createHash('sha256').update(record.subarray(5)).digest('hex'));
