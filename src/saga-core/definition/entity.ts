@@ -84,6 +84,8 @@ export type EntityDefinition<State = unknown> = {
   readonly onTick?: (state: State, context: EntityContext) => EntityDecision<State>;
   /** Opened for every key while its partition is owned and live; `update` follows every state change. */
   readonly hold?: (key: string, hands: Hands<State>) => Held<State>;
+  /** Keys known from configuration: held by whoever owns their partition even before their first command. */
+  readonly heldKeys?: readonly string[];
 };
 
 /** Declares an entity. The state's type is inferred from its DataType. */

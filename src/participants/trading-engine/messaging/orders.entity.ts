@@ -10,10 +10,9 @@ export const placeOrder = (state: OrderState, order: PlaceOrderCommand, context:
 };
 
 /** Tells the order's saga to stop; one that was stopped, or never placed, is left alone. */
-export const stopOrder = (state: OrderState, stop: StopOrderCommand, context: EntityContext): EntityDecision<OrderState> => {
+export const stopOrder = (state: OrderState, stop: StopOrderCommand): EntityDecision<OrderState> => {
   if (state.status !== 'placed' || state.saga === null) return { state };
-  const to = { ...state.saga, causationId: context.commandId };
-  return { state: { ...state, status: 'stopped' }, events: [{ to, event: event(orderStopRequested, { orderId: stop.orderId, reason: stop.reason }) }] };
+  return { state: { ...state, status: 'stopped' }, events: [{ to: state.saga, event: event(orderStopRequested, { orderId: stop.orderId, reason: stop.reason }) }] };
 };
 
 /** An order as it was placed, and where its saga lies. Key: orderId. */
