@@ -17,6 +17,6 @@ export {
   type FactEvent, type Hands, type Held, on, type SagaRef, type SourceDefinition,
 } from './definition/entity.ts';
 export {
-  defineParticipant, implementAwait, implementChild, implementEffect, implementEntityStep, initiate, type Initiation,
+  type WritesTo, defineParticipant, implementAwait, implementChild, implementEffect, implementEntityStep, initiate, type Initiation,
   type ParticipantDefinition, type SagaObserver,
 } from './definition/participant.ts';

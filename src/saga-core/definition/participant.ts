@@ -46,8 +46,13 @@ export type ParticipantDefinition = {
   readonly steps: readonly StepImplementation[];
   readonly entities: readonly EntityDefinition[];
   readonly sources: readonly SourceDefinition[];
+  /** Where it writes beyond its own sagas and entities: what the ACL list and the runtime's routing take from it. */
+  readonly writesTo: WritesTo;
   readonly observer?: SagaObserver;
 };
+
+/** Entities of other participants that it sends commands to, contexts whose instances it writes to from its entities, topics of facts. */
+export type WritesTo = { readonly entities?: readonly string[]; readonly contexts?: readonly string[]; readonly facts?: readonly string[] };
 
 export const defineParticipant = (participant: {
   readonly name: string;
@@ -55,5 +60,6 @@ export const defineParticipant = (participant: {
   readonly steps?: readonly StepImplementation[];
   readonly entities?: readonly EntityDefinition[];
   readonly sources?: readonly SourceDefinition[];
+  readonly writesTo?: WritesTo;
   readonly observer?: SagaObserver;
-}): ParticipantDefinition => ({ kind: 'participant', initiates: [], steps: [], entities: [], sources: [], ...participant });
+}): ParticipantDefinition => ({ kind: 'participant', initiates: [], steps: [], entities: [], sources: [], writesTo: {}, ...participant });

@@ -43,7 +43,9 @@ export type FailureKind =
   /** A business failure: no retry; earlier steps are undone. */
   | 'requireCompensation'
   /** Outcome not known: `reconcile` comes before anything else; never blindly repeated. */
-  | 'unknown';
+  | 'unknown'
+  /** A limit passed (await steps). */
+  | 'timeout';
 export type StepFailure = {
   readonly status: 'failed';
   readonly kind: FailureKind;

@@ -6,14 +6,18 @@ export type OutboxItem = {
   /** For parking: what is concerned if the item can never be committed. */
   readonly concerns: string | null;
   /** After the commit: offset of the item's first record on its partition is `baseOffset`. */
+  /** Travels with the records: a source's position, which must not run ahead of them. */
+  readonly position?: Position;
   readonly onCommitted?: (offsetOf: (record: RecordToWrite) => number) => void;
 };
+
+export type Carried = { readonly offsets: readonly Position[]; readonly records: readonly RecordToWrite[] };
 
 export type CommitterOptions = {
   readonly writer: TransactionalWriter;
   readonly group: string;
-  /** Asked before each transaction: the positions to carry, or null. */
-  readonly positions: (isIdle: boolean) => readonly Position[] | null;
+  /** Asked before each transaction: the positions to carry, with the records they rely on, or null. */
+  readonly positions: () => Carried | null;
   /** The task is over: fenced, in doubt, or refused. Called once. */
   readonly onDead: (reason: { readonly code: 'FENCED' | 'UNKNOWN' | 'REFUSED'; readonly message: string }) => void;
   /** An item that neither a retry nor a fence cures; returns what to write instead (dead letters, a parking record). */
@@ -71,9 +75,10 @@ export class Committer {
     try {
       while (!this.#isDead) {
         const items = this.#take();
-        const positions = this.#options.positions(items.length === 0);
-        if (items.length === 0 && positions === null) return;
-        await this.#commit(items, positions);
+        // A position must not run ahead of what waits for the next transaction.
+        const carried = this.#queue.length === 0 ? this.#options.positions() : null;
+        if (items.length === 0 && carried === null) return;
+        await this.#commit(items, carried);
       }
     } finally {
       this.#isRunning = false;
@@ -96,11 +101,10 @@ export class Committer {
     return this.#queue.splice(0, count);
   }
 
-  async #commit(items: readonly OutboxItem[], positions: readonly Position[] | null): Promise<void> {
-    const records = items.length === 1 && items[0] !== undefined ? items[0].records : items.flatMap((item) => item.records);
-    const outcome = await this.#options.writer.commit(
-      positions === null ? { records } : { records, positions: { group: this.#options.group, offsets: positions } },
-    );
+  async #commit(items: readonly OutboxItem[], carried: Carried | null): Promise<void> {
+    const records = recordsOf(items, carried);
+    const offsets = carried?.offsets ?? lastPosition(items);
+    const outcome = await this.#options.writer.commit(offsets.length === 0 ? { records } : { records, positions: { group: this.#options.group, offsets } });
     switch (outcome.status) {
       case 'committed': return confirm(items, outcome);
       case 'fenced': return this.#die('FENCED', outcome.message);
@@ -129,6 +133,18 @@ export class Committer {
     this.#options.onDead({ code, message });
   }
 }
+
+const lastPosition = (items: readonly OutboxItem[]): readonly Position[] => {
+  const last = items.findLast((item) => item.position !== undefined)?.position;
+  return last === undefined ? [] : [last];
+};
+
+const recordsOf = (items: readonly OutboxItem[], carried: Carried | null): readonly RecordToWrite[] => {
+  const [first] = items;
+  if (items.length === 1 && first !== undefined && carried === null) return first.records;
+  const records = items.flatMap((item) => item.records);
+  return carried === null ? records : [...records, ...carried.records];
+};
 
 const confirm = (items: readonly OutboxItem[], outcome: CommitOutcome & { readonly status: 'committed' }): void => {
   if (!items.some((item) => item.onCommitted !== undefined)) return;

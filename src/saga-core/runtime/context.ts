@@ -1,7 +1,7 @@
 import type { DataType, EventType } from '#contracts/core';
 import { erase, idempotencyKey, parseSagaId, InvariantViolation, type SagaId } from '#kernel';
 import type { SagaContext } from '../definition/context.ts';
-import type { Outputs, SagaShape } from '../definition/saga.ts';
+import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, type Instance, itemsOf } from '../engine/index.ts';
 import type { Codec } from '../ports/index.ts';
 

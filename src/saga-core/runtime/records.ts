@@ -22,10 +22,15 @@ export const EMPTY_ENVELOPE: Omit<Envelope, 'eventId' | 'occurredAt' | 'producer
   attempt: null, startedAt: null, timeout: null, idempotencyKey: null,
 };
 
+/** On entity commands: the bounded context of the calling saga, which names the topic of its records. */
+export const CONTEXT_HEADER = 'saga-context';
+
 /** What a saga record says beyond its instance. */
 export type Marks = {
   readonly causationId: string | null;
   readonly step?: CompiledStep | null;
+  /** Only the number of this step is told: the record is the instance's own. */
+  readonly numberOf?: CompiledStep | null;
   readonly item?: string | null;
   readonly isOutcome?: boolean;
   readonly compensationData?: Uint8Array | null;
@@ -53,7 +58,7 @@ export class Records {
     const { participant } = this.#options;
     const { definition } = instance.saga;
     const step = marks.step ?? null;
-    const numbers = numbersOf(definition, instance.subSaga === null ? null : instance.sagaType, event.type.name, step?.name ?? null);
+    const numbers = numbersOf(definition, instance.subSaga === null ? null : instance.sagaType, event.type.name, step?.name ?? marks.numberOf?.name ?? null);
     return this.#written(head, this.#options.names.saga(definition.context), instance.correlationId, event, {
       eventId: `${keyOf(instance)}:${participant}:${head.seq + 1}`,
       occurredAt: this.nowMs,
@@ -107,7 +112,7 @@ export class Records {
   }
 
   /** A request to a keyed entity, from a saga step (`from`) or from outside any saga. */
-  command(command: EntityCommand, eventId: string, from: { readonly ref: SagaRef; readonly phase: 'execute' | 'compensate' } | null): RecordToWrite {
+  command(command: EntityCommand, eventId: string, from: { readonly ref: SagaRef; readonly phase: 'execute' | 'compensate'; readonly isCall: boolean } | null): RecordToWrite {
     const topic = this.#options.names.commands(command.entity);
     const ref = from?.ref ?? null;
     const envelope: Envelope = {
@@ -120,10 +125,12 @@ export class Records {
         correlationId: ref.correlationId, causationId: ref.causationId, parentCorrelationId: ref.parentCorrelationId, sagaType: ref.sagaType,
         subSaga: ref.subSaga, definitionVersion: ref.definitionVersion, stepName: ref.stepName, stepItem: ref.stepItem, step: ref.step,
         totalSteps: ref.totalSteps, subStep: ref.subStep, startedAt: ref.startedAt, timeout: ref.timeout,
-        idempotencyKey: ref.stepName === null ? null : idempotencyKey({ correlationId: ref.correlationId, subSaga: ref.subSaga, step: ref.stepName, item: ref.stepItem, phase: from?.phase ?? 'execute' }),
+        // Only a call expects an outcome for its step: the key marks it.
+        idempotencyKey: ref.stepName === null || from?.isCall !== true ? null : idempotencyKey({ correlationId: ref.correlationId, subSaga: ref.subSaga, step: ref.stepName, item: ref.stepItem, phase: from.phase }),
       }),
     };
-    return this.#record(topic, command.key, envelope, command);
+    const record = this.#record(topic, command.key, envelope, command);
+    return ref === null ? record : { ...record, headers: { ...record.headers, [CONTEXT_HEADER]: ref.context } };
   }
 
   /** A record of no saga: facts, claims, ops. */

@@ -8,3 +8,6 @@ export type { Latency } from './memory-event-log/network.ts';
 export type { LogEntry, PartitionTransaction } from './memory-event-log/partition-log.ts';
 export type { TopicOptions } from './memory-event-log/topics.ts';
 export type { BrokerMutants } from './memory-event-log/transactions.ts';
+export {
+  createMemoryCodec, createMemorySchemaRegistry, MemoryCodecError, type MemoryCodecErrorCode, type MemoryCodecOptions, type MemorySchemaRegistry,
+} from './memory-codec/memory-codec.ts';

@@ -1,0 +1,289 @@
+import {
+  compensationCompleted, compensationFailed, compensationRequested, type EventType, instanceParked, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused,
+  sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, type StepFailed, stepStarted,
+} from '#contracts/core';
+import { erase, idempotencyKey } from '#kernel';
+import type { SagaRef } from '../definition/entity.ts';
+import type { ChildTrigger } from '../definition/handlers.ts';
+import type { Completed, CompensationResult, DomainEvent, EntityCommand, StepFailure, StepOutput, TypedData } from '../definition/results.ts';
+import type { SagaDefinition } from '../definition/saga.ts';
+import { causeOf, type CompiledStep, type Instance, itemsOf, numbersOf } from '../engine/index.ts';
+import type { Codec, RecordToWrite } from '../ports/index.ts';
+import { NO_CHAIN } from './chain.ts';
+import type { Entry } from './instance-table.ts';
+import type { Marks, Records } from './records.ts';
+
+export type Where = { readonly step: CompiledStep; readonly item: string | null };
+type Event = { readonly type: EventType<unknown>; readonly payload: unknown };
+
+/** Collects the records of one action on one instance, keeping the chain. */
+class Batch {
+  readonly records: RecordToWrite[] = [];
+  readonly #writer: Records;
+  readonly #entry: Entry;
+
+  constructor(writer: Records, entry: Entry) {
+    this.#writer = writer;
+    this.#entry = entry;
+  }
+
+  add(event: Event, marks: Marks): string {
+    const { record, head } = this.#writer.ofInstance(this.#entry.instance, this.#entry.head, event, marks);
+    this.records.push(record);
+    this.#entry.head = head;
+    return record.headers['event-id'] ?? '';
+  }
+
+  /** Commands are numbered after the record they travel with. */
+  command(command: EntityCommand, ref: SagaRef, phase: 'execute' | 'compensate', isCall: boolean): void {
+    const eventId = `${this.#entry.key}:${ref.stepName ?? 'end'}:${this.#entry.head.seq}.${this.records.length}`;
+    this.records.push(this.#writer.command(command, eventId, { ref, phase, isCall }));
+  }
+}
+
+/** Turns what is due, or what came of it, into records: the only place that writes a saga's lifecycle. */
+export class Answers {
+  readonly #records: Records;
+  readonly #codec: Codec;
+
+  constructor(records: Records, codec: Codec) {
+    this.#records = records;
+    this.#codec = codec;
+  }
+
+  started(entry: Entry, initiator: string): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const { definition } = entry.instance.saga;
+    batch.add({ type: sagaStarted, payload: startPayload(definition, initiator, this.#records.nowMs, null, null) }, { causationId: entry.instance.triggerEventId });
+    return batch.records;
+  }
+
+  refused(entry: Entry, faults: readonly string[]): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    batch.add({ type: sagaRefused, payload: { sagaType: entry.instance.saga.definition.type, faults } }, { causationId: entry.instance.triggerEventId });
+    return batch.records;
+  }
+
+  skipped(entry: Entry, step: CompiledStep, why: string): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    batch.add({ type: stepCompleted, payload: { stepName: step.name, output: null, skipped: true, skipReason: why } }, { ...marksOf(entry.instance, { step, item: null }), isOutcome: true });
+    return batch.records;
+  }
+
+  /** Opens the listed items of a forEach step and closes the list. */
+  opened(entry: Entry, step: CompiledStep, items: readonly string[], commandOf: ((item: string) => EntityCommand) | null): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    for (const item of [...items, null]) {
+      const marks = marksOf(entry.instance, { step, item });
+      batch.add({ type: stepStarted, payload: { stepName: step.name, phase: 'execute', idempotencyKey: keyFor(entry.instance, { step, item }, 'execute') } }, marks);
+      if (item !== null && commandOf !== null) batch.command(commandOf(item), this.ref(entry.instance, { step, item }), 'execute', true);
+    }
+    return batch.records;
+  }
+
+  /** StepStarted alone: the intent of an effect that cannot be looked up, or the mark that a child was told to stop. */
+  intended(entry: Entry, where: Where, phase: 'execute' | 'compensate', command: EntityCommand | null, isCall: boolean): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const marks = { ...marksOf(entry.instance, where), phase };
+    batch.add({ type: stepStarted, payload: { stepName: where.step.name, phase, idempotencyKey: keyFor(entry.instance, where, phase) } }, phase === 'compensate' ? { ...marks, causationId: entry.instance.requestEventId } : marks);
+    if (command !== null) batch.command(command, this.ref(entry.instance, where), phase, isCall);
+    return batch.records;
+  }
+
+  spawned(entry: Entry, where: Where, child: { readonly definition: SagaDefinition; readonly trigger: ChildTrigger; readonly initiator: string }): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const eventId = batch.add({ type: stepStarted, payload: { stepName: where.step.name, phase: 'execute', idempotencyKey: keyFor(entry.instance, where, 'execute') } }, marksOf(entry.instance, where));
+    const { trigger } = child;
+    const cause = causeOf(entry.instance, where.step, where.item);
+    if (trigger.kind === 'command') {
+      batch.command(trigger.command, this.ref(entry.instance, where), 'execute', false);
+      return batch.records;
+    }
+    const instance = childInstance(entry.instance, child.definition);
+    if (trigger.kind === 'event') return [...batch.records, this.#records.ofInstance(instance, NO_CHAIN, trigger.event, { causationId: cause }).record];
+    const index = entry.instance.saga.indexOf.get(trigger.step) ?? -1;
+    const source = entry.instance.slots[index];
+    const payload = startPayload(child.definition, child.initiator, this.#records.nowMs, source?.output ?? null, source?.outcomeEventId ?? eventId);
+    const start = this.#records.ofInstance(instance, NO_CHAIN, { type: sagaStarted, payload }, { causationId: source?.outcomeEventId ?? cause });
+    return [...batch.records, start.record];
+  }
+
+  completed(entry: Entry, where: Where, result: Completed): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const marks = marksOf(entry.instance, where);
+    for (const event of result.before ?? []) batch.add(event, marks);
+    const compensationData = result.compensationData === undefined ? null : this.#codec.encodeData(result.compensationData.type, result.compensationData.value);
+    const eventId = batch.add(this.outputEvent(where.step.name, result.output), { ...marks, isOutcome: true, compensationData });
+    for (const event of result.after ?? []) batch.add(event, marks);
+    this.#commands(batch, entry.instance, where, result.commands, eventId);
+    return batch.records;
+  }
+
+  /** A child's end as its step's outcome: the child's result, copied. */
+  childCompleted(entry: Entry, where: Where, output: Uint8Array | null, causationId: string): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    batch.add({ type: stepCompleted, payload: { stepName: where.step.name, output, skipped: false, skipReason: null } }, { ...marksOf(entry.instance, where), causationId, isOutcome: true });
+    return batch.records;
+  }
+
+  attemptFailed(entry: Entry, where: Where, failed: { readonly phase: 'execute' | 'compensate'; readonly attempt: number; readonly cause: string; readonly nextAtMs: number }): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const payload = { stepName: where.step.name, phase: failed.phase, attempt: failed.attempt, cause: failed.cause, nextAt: failed.nextAtMs };
+    batch.add({ type: stepAttemptFailed, payload }, { ...marksOf(entry.instance, where), phase: failed.phase, attempt: failed.attempt });
+    return batch.records;
+  }
+
+  failed(entry: Entry, where: Where, failure: Pick<StepFailure, 'reason' | 'events' | 'commands'> & Pick<StepFailed, 'errorKind' | 'outcomeUnknown' | 'attempts'>): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const marks = marksOf(entry.instance, where);
+    for (const event of failure.events ?? []) batch.add(event, marks);
+    const { errorKind, outcomeUnknown, reason, attempts } = failure;
+    const eventId = batch.add({ type: stepFailed, payload: { stepName: where.step.name, errorKind, outcomeUnknown, reason, attempts } }, marks);
+    this.#commands(batch, entry.instance, where, failure.commands, eventId);
+    return batch.records;
+  }
+
+  compensationRequested(entry: Entry, request: { readonly reason: string; readonly step: string | null; readonly item: string | null; readonly cause: string | null }): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const { instance } = entry;
+    const step = request.step === null ? null : (instance.saga.steps[instance.saga.indexOf.get(request.step) ?? -1] ?? null);
+    const payload = { failedStep: request.step, failedItem: request.item, reason: request.reason, completedSteps: stepsWith(instance, 'completed'), uncertainSteps: stepsWith(instance, 'uncertain') };
+    // The record is the instance's, not the step's: only its number is that of the failed step.
+    batch.add({ type: compensationRequested, payload }, { causationId: request.cause ?? instance.lastAnswerEventId, numberOf: step });
+    return batch.records;
+  }
+
+  compensated(entry: Entry, where: Where, result: CompensationResult & { readonly status: 'compensated' }, byOperator: string | null): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const marks = compensationMarks(entry.instance, where);
+    for (const event of result.events ?? []) batch.add(event, marks);
+    const eventId = batch.add({ type: compensationCompleted, payload: { stepName: where.step.name, kept: result.kept ?? false, byOperator } }, marks);
+    this.#commands(batch, entry.instance, where, result.commands, eventId);
+    return batch.records;
+  }
+
+  compensationFailed(entry: Entry, where: Where, errorKind: 'Terminal' | 'Ambiguous', reason: string): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    batch.add({ type: compensationFailed, payload: { stepName: where.step.name, errorKind, reason } }, compensationMarks(entry.instance, where));
+    return batch.records;
+  }
+
+  quarantined(entry: Entry, where: Where, reason: string): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    batch.add({ type: sagaQuarantined, payload: { stepName: where.step.name, reason } }, { ...compensationMarks(entry.instance, where), causationId: entry.instance.lastAnswerEventId });
+    return batch.records;
+  }
+
+  /** The instance waits for a person: something it has to write can never be committed. */
+  parked(entry: Entry, reason: string): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    batch.add({ type: instanceParked, payload: { reason } }, { causationId: entry.instance.lastAnswerEventId });
+    return batch.records;
+  }
+
+  ended(entry: Entry, end: { readonly isCompleted: boolean; readonly event: DomainEvent | null; readonly commands: readonly EntityCommand[] }): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    const { instance } = entry;
+    const marks = { causationId: instance.lastAnswerEventId };
+    const cause = end.event === null ? instance.lastAnswerEventId : batch.add(end.event, marks);
+    const finalStep = lastStep(instance);
+    const eventId = end.isCompleted
+      ? batch.add({ type: sagaCompleted, payload: { finalStep, result: null } }, { causationId: cause })
+      : batch.add({ type: sagaFailed, payload: { failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '', compensatedSteps: stepsCompensated(instance) } }, { causationId: cause });
+    const ref = { ...this.ref(instance, null), causationId: eventId };
+    for (const command of end.commands) batch.command(command, ref, 'execute', false);
+    return batch.records;
+  }
+
+  outputEvent(stepName: string, output: StepOutput): Event {
+    if (output !== null && output.type.kind === 'event') return erase<DomainEvent>(output);
+    const bytes = output === null ? null : this.#codec.encodeData(erase<TypedData>(output).type, erase<TypedData>(output).value);
+    return { type: stepCompleted, payload: { stepName, output: bytes, skipped: false, skipReason: null } };
+  }
+
+  /** How an entity remembers the step, or the instance. */
+  ref(instance: Instance, where: Where | null): SagaRef {
+    const { definition } = instance.saga;
+    const stepName = where?.step.name ?? null;
+    const numbers = numbersOf(definition, instance.subSaga === null ? null : instance.sagaType, '', stepName);
+    return {
+      context: definition.context,
+      correlationId: instance.correlationId,
+      sagaType: instance.sagaType,
+      subSaga: instance.subSaga,
+      parentCorrelationId: instance.parentCorrelationId,
+      definitionVersion: definition.version,
+      startedAt: instance.startedAtMs,
+      timeout: instance.timeoutMs,
+      totalSteps: instance.totalSteps,
+      stepName,
+      stepItem: where?.item ?? null,
+      step: numbers.step,
+      subStep: numbers.subStep,
+      causationId: where === null ? instance.lastAnswerEventId : causeOf(instance, where.step, where.item),
+    };
+  }
+
+  #commands(batch: Batch, instance: Instance, where: Where, commands: readonly EntityCommand[] | undefined, causationId: string): void {
+    if (commands === undefined || commands.length === 0) return;
+    const ref = { ...this.ref(instance, where), causationId };
+    for (const command of commands) batch.command(command, ref, 'execute', false);
+  }
+}
+
+const keyFor = (instance: Instance, where: Where, phase: 'execute' | 'compensate'): string =>
+  idempotencyKey({ correlationId: instance.correlationId, subSaga: instance.subSaga, step: where.step.name, item: where.item, phase });
+
+const marksOf = (instance: Instance, where: Where): Marks => ({ causationId: causeOf(instance, where.step, where.item), step: where.step, item: where.item });
+const compensationMarks = (instance: Instance, where: Where): Marks => ({ ...marksOf(instance, where), causationId: instance.requestEventId, phase: 'compensate' });
+
+const startPayload = (definition: SagaDefinition, initiator: string, nowMs: number, payload: Uint8Array | null, triggerEventId: string | null) => ({
+  sagaType: definition.type,
+  initiator,
+  definitionVersion: definition.version,
+  deadlineAt: definition.timeoutMs === 0 ? null : nowMs + definition.timeoutMs,
+  limits: limitsOf(definition),
+  payload,
+  triggerEventId,
+  repeatOf: null,
+});
+
+const LIMITS = new WeakMap<SagaDefinition, readonly { readonly step: string; readonly timeoutMs: number; readonly maxAttempts: number }[]>();
+const limitsOf = (definition: SagaDefinition) => {
+  const known = LIMITS.get(definition);
+  if (known !== undefined) return known;
+  const limits = Object.entries(definition.steps).map(([step, { kind, ...rest }]) => ({
+    step,
+    timeoutMs: 'timeoutMs' in rest ? rest.timeoutMs : 0,
+    maxAttempts: kind === 'effect' && 'retry' in rest ? rest.retry.maxAttempts : 1,
+  }));
+  LIMITS.set(definition, limits);
+  return limits;
+};
+
+/** The child of an inherited id as its first record needs it: same correlation, its own sub-saga. */
+const childInstance = (parent: Instance, definition: SagaDefinition): Instance => ({
+  ...parent,
+  saga: { ...parent.saga, definition },
+  subSaga: definition.type,
+});
+
+const slotsByStep = (instance: Instance) => instance.saga.steps.map((step) => ({ step, slots: [instance.slots[step.index], ...itemsOf(instance, step.index).values()] }));
+const stepsWith = (instance: Instance, outcome: 'completed' | 'uncertain'): readonly string[] =>
+  slotsByStep(instance).flatMap(({ step, slots }) => (slots.some((slot) => slot?.outcome === outcome) ? [step.name] : []));
+const stepsCompensated = (instance: Instance): readonly string[] =>
+  slotsByStep(instance).flatMap(({ step, slots }) => (slots.some((slot) => slot?.compensation === 'done') ? [step.name] : []));
+
+const lastStep = (instance: Instance): string | null => {
+  let last: string | null = null;
+  let atMs = Number.NEGATIVE_INFINITY;
+  for (const { step, slots } of slotsByStep(instance)) {
+    for (const slot of slots) {
+      if (slot === undefined || slot.outcome === null || slot.outcomeAtMs < atMs) continue;
+      last = step.name;
+      atMs = slot.outcomeAtMs;
+    }
+  }
+  return last;
+};
+

@@ -1,0 +1,66 @@
+import { sagaStarted, type EventType } from '#contracts/core';
+import type { AnyHandler } from '../definition/handlers.ts';
+import type { ParticipantDefinition } from '../definition/participant.ts';
+import type { SagaDefinition } from '../definition/saga.ts';
+import { eventTypesOf } from '../definition/validate.ts';
+import { compileSaga, type CompiledSaga } from '../engine/index.ts';
+import type { Catalogue } from './instance-table.ts';
+
+/** The saga definitions a participant takes part in, by type and version, compiled with its own behaviour. */
+export const catalogueOf = (participant: ParticipantDefinition): Catalogue & { readonly contexts: readonly string[]; readonly all: readonly CompiledSaga[] } => {
+  const definitions = new Map<string, SagaDefinition>();
+  const keyed = (saga: SagaDefinition): string => `${saga.type}@${saga.version}`;
+  for (const { saga } of [...participant.initiates, ...participant.steps]) definitions.set(keyed(saga), saga);
+  const compiled = new Map<string, CompiledSaga>();
+  const latest = new Map<string, CompiledSaga>();
+  for (const [key, definition] of definitions) {
+    const handlers = new Map<string, AnyHandler>(participant.steps.filter((step) => keyed(step.saga) === key).map((step) => [step.step, step.handler]));
+    const initiation = participant.initiates.find((candidate) => keyed(candidate.saga) === key);
+    const saga = compileSaga(definition, { participant: participant.name, handlers, endings: initiation?.endings ?? null });
+    compiled.set(key, saga);
+    const known = latest.get(definition.type);
+    if (known === undefined || known.definition.version < definition.version) latest.set(definition.type, saga);
+  }
+  return {
+    latest: (type) => latest.get(type),
+    version: (type, version) => compiled.get(`${type}@${version}`),
+    contexts: [...new Set([...definitions.values()].map((definition) => definition.context))],
+    all: [...compiled.values()],
+  };
+};
+
+/** What is wrong with a participant: every fault, so that a worker refuses to start with one message. */
+export const participantFaults = (participant: ParticipantDefinition): readonly string[] => {
+  const faults: string[] = [];
+  const seen = new Set<string>();
+  for (const { saga, step, handler } of participant.steps) {
+    const definition = saga.steps[step];
+    const name = `${saga.type}.${step}`;
+    if (definition === undefined) faults.push(`${name}: no such step`);
+    else {
+      if (definition.owner !== participant.name) faults.push(`${name} is owned by ${definition.owner}, not by ${participant.name}`);
+      if (definition.kind !== handler.kind) faults.push(`${name} is ${definition.kind}, its handler ${handler.kind}`);
+    }
+    if (seen.has(`${name}@${saga.version}`)) faults.push(`${name} is implemented twice`);
+    seen.add(`${name}@${saga.version}`);
+  }
+  for (const { saga } of [...participant.initiates, ...participant.steps]) {
+    for (const [step, definition] of Object.entries(saga.steps)) {
+      if (definition.owner === participant.name && !seen.has(`${saga.type}.${step}@${saga.version}`)) faults.push(`${saga.type}.${step} is owned by ${participant.name} but not implemented`);
+    }
+    const initiates = participant.initiates.some((candidate) => candidate.saga === saga);
+    if (saga.initiator === participant.name && !initiates) faults.push(`${saga.type} is initiated by ${participant.name} but not registered with initiate()`);
+  }
+  for (const entity of participant.entities) if (entity.owner !== participant.name) faults.push(`entity ${entity.name} belongs to ${entity.owner}, not to ${participant.name}`);
+  return [...new Set(faults)];
+};
+
+/** Every event type that a participant may write in a saga of its own: what its codec must know before it goes live. */
+export const eventTypesOfSagas = (sagas: readonly CompiledSaga[]): readonly EventType<unknown>[] => {
+  const types = sagas.flatMap(({ definition }) => [
+    definition.start,
+    ...Object.values(definition.steps).flatMap((step) => eventTypesOf(step)),
+    ...[definition.completed.emits, definition.failed.emits].flatMap((type) => (type === null ? [] : [type])),
+  ]);
+  return [...new Set([sagaStarted, ...types])];
+};

@@ -1,0 +1,235 @@
+import { opsOperatorAction, sagaSignalled, type EventType, type SagaCompleted, type SagaFailed, type Envelope } from '#contracts/core';
+import { erase, parseSagaId, partitionFor } from '#kernel';
+import type { SagaShape, StartOf } from '../definition/saga.ts';
+import { instanceKey } from '../engine/index.ts';
+import type { Clock, Codec, EventLog, LogRecord, RandomSource, RecordToWrite, Subscription, TransactionalWriter } from '../ports/index.ts';
+import { Committer } from './committer.ts';
+import { EMPTY_ENVELOPE } from './records.ts';
+import { decodeLearning } from './takeover.ts';
+import { type TopicNames, topicNames } from './topics.ts';
+
+export type SagaResult = {
+  readonly status: 'COMPLETED' | 'FAILED' | 'REFUSED';
+  readonly correlationId: string;
+  /** Why it failed, or the faults of a refused start. */
+  readonly reason: string | null;
+};
+
+export type SagaHandle = {
+  readonly correlationId: string;
+  /** Resolves with the instance's end; never rejects for a business failure. */
+  readonly result: () => Promise<SagaResult>;
+};
+
+export type ClientOptions = {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly namespace: string;
+  /** Who starts, as envelopes tell; default `client`. */
+  readonly name?: string;
+};
+
+export type StartOptions = { readonly id?: string };
+export type OperatorOrder = { readonly action: 'retry' | 'skip' | 'compensate' | 'resolve'; readonly subSaga?: string; readonly step?: string; readonly stepItem?: string; readonly user: string; readonly reason: string };
+
+export type SagaClient = {
+  /**
+   * Starts an instance: resolves when its trigger is committed. The same id starts once (a repeat is the same instance).
+   * Rejects on an id that is none, and when the commit is refused or its outcome unknown (start again with the same id).
+   */
+  readonly start: <Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options?: StartOptions) => Promise<SagaHandle>;
+  /** The encoded start record alone, for senders with a transaction or outbox of their own. */
+  readonly startRecord: <Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options?: StartOptions) => Promise<RecordToWrite & { readonly correlationId: string }>;
+  readonly signal: (saga: SagaShape, correlationId: string, signal: string, payload?: Uint8Array | null) => Promise<void>;
+  /** An operator's order, recorded on the instance's own partition; where it does not apply it is void. */
+  readonly order: (saga: SagaShape, correlationId: string, order: OperatorOrder) => Promise<void>;
+  /** A handle on an instance that somebody started: `result` reads from the partition's start. */
+  readonly handle: (saga: SagaShape, correlationId: string) => SagaHandle;
+  readonly close: () => Promise<void>;
+};
+
+/** A sender and watcher of sagas. One transactional id of its own; sends are grouped. */
+export const createClient = (options: ClientOptions): SagaClient => new Client(options);
+
+class Client implements SagaClient {
+  readonly #options: ClientOptions;
+  readonly #names: TopicNames;
+  readonly #tails = new Map<string, Tail>();
+  #writer: TransactionalWriter | null = null;
+  #committer: Promise<Committer> | null = null;
+  #failed: ((reason: Error) => void)[] = [];
+  #isClosed = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#names = topicNames(options.namespace);
+    this.start = this.start.bind(this);
+  }
+
+  async start<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<SagaHandle> {
+    const record = await this.startRecord(saga, input, options);
+    const offset = await this.#send(record);
+    const tail = this.#tail(record.topic, record.partition, offset);
+    return { correlationId: record.correlationId, result: () => tail.endOf(record.correlationId) };
+  }
+
+  async startRecord<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<RecordToWrite & { readonly correlationId: string }> {
+    const correlationId = options.id ?? this.#options.random.id();
+    const record = await this.#record(saga, correlationId, { type: erase<EventType<unknown>>(saga.start), payload: input });
+    return { ...record, correlationId };
+  }
+
+  async signal(saga: SagaShape, correlationId: string, signal: string, payload: Uint8Array | null = null): Promise<void> {
+    await this.#send(await this.#record(saga, correlationId, { type: sagaSignalled, payload: { signal, payload } }));
+  }
+
+  async order(saga: SagaShape, correlationId: string, order: OperatorOrder): Promise<void> {
+    const payload = { sagaId: correlationId, subSaga: order.subSaga ?? null, action: order.action, step: order.step ?? null, stepItem: order.stepItem ?? null, user: order.user, reason: order.reason };
+    await this.#send(await this.#record(saga, correlationId, { type: opsOperatorAction, payload }, order.subSaga ?? null));
+  }
+
+  handle(saga: SagaShape, correlationId: string): SagaHandle {
+    const topic = this.#names.saga(saga.context);
+    const result = async (): Promise<SagaResult> => {
+      const partition = partitionFor(correlationId, await this.#options.log.partitionCount(topic));
+      return this.#tail(topic, partition, await this.#options.log.logStartOffset({ topic, partition })).endOf(correlationId);
+    };
+    return { correlationId, result };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const tail of this.#tails.values()) tail.close();
+    await (await this.#committer)?.close();
+    await this.#writer?.close();
+  }
+
+  async #record(saga: SagaShape, correlationId: string, event: { readonly type: EventType<unknown>; readonly payload: unknown }, subSaga: string | null = null): Promise<RecordToWrite> {
+    const id = parseSagaId(correlationId);
+    if (!id.ok) throw new Error(id.fault);
+    const { codec, clock, random, log, name = 'client' } = this.#options;
+    await codec.prepare([event.type]);
+    const topic = this.#names.saga(saga.context);
+    const eventId = random.id();
+    const nowMs = clock.nowMillis();
+    const envelope: Envelope = {
+      ...EMPTY_ENVELOPE,
+      eventId, occurredAt: nowMs, producer: name, correlationId, sagaType: saga.type, subSaga, step: 0, totalSteps: saga.totalSteps,
+      startedAt: nowMs, timeout: saga.timeoutMs, chain: { id: `${name}:${eventId}`, seq: 1, prevHash: null },
+    };
+    return {
+      topic,
+      partition: partitionFor(correlationId, await log.partitionCount(topic)),
+      key: correlationId,
+      value: codec.encode(event.type, envelope, event.payload),
+      headers: { 'event-type': event.type.name, 'event-id': eventId, 'correlation-id': correlationId, 'saga-type': saga.type, producer: name },
+      timestampMs: nowMs,
+    };
+  }
+
+  async #send(record: RecordToWrite): Promise<number> {
+    if (this.#isClosed) throw new Error('the client is closed');
+    const committer = await (this.#committer ??= this.#open());
+    return new Promise((resolve, reject) => {
+      this.#failed.push(reject);
+      committer.submit({
+        records: [record],
+        concerns: null,
+        onCommitted: (offsetOf) => {
+          this.#failed = this.#failed.filter((other) => other !== reject);
+          resolve(offsetOf(record));
+        },
+      });
+    });
+  }
+
+  async #open(): Promise<Committer> {
+    const { log, random, namespace, name = 'client' } = this.#options;
+    const writer = log.writer(`${namespace}/${name}/${random.id()}`);
+    this.#writer = writer;
+    const fenced = await writer.fence();
+    if (fenced.status === 'failed') throw new Error(`client cannot write: ${fenced.message}`);
+    const fail = (message: string): void => {
+      // The next send opens a new writer; what was under way is reported, never repeated.
+      this.#committer = null;
+      const waiting = this.#failed;
+      this.#failed = [];
+      for (const reject of waiting) reject(new Error(message));
+    };
+    return new Committer({
+      writer,
+      group: '',
+      positions: () => null,
+      onDead: ({ code, message }) => fail(`${code}: ${message}`),
+      onPoison: (_item, message) => {
+        fail(message);
+        return [];
+      },
+    });
+  }
+
+  #tail(topic: string, partition: number, from: number): Tail {
+    const key = `${topic}/${partition}`;
+    const known = this.#tails.get(key);
+    if (known !== undefined && known.from <= from) return known;
+    const tail = new Tail(this.#options, topic, partition, from);
+    this.#tails.set(key, tail);
+    return tail;
+  }
+}
+
+/** Reads one saga partition for the ends of root instances. */
+class Tail {
+  readonly from: number;
+  readonly #codec: Codec;
+  readonly #subscription: Subscription;
+  readonly #waiting = new Map<string, ((result: SagaResult) => void)[]>();
+  readonly #ended = new Map<string, SagaResult>();
+
+  constructor(options: ClientOptions, topic: string, partition: number, from: number) {
+    this.from = from;
+    this.#codec = options.codec;
+    this.#subscription = options.log.reader().subscribe({ topic, partition, offset: from }, {
+      onBatch: async (batch) => { for (const record of batch.records) await this.#read(record); },
+      onError: (error) => { throw new Error(`${topic}/${partition}: ${error.code} ${error.message}`); },
+    });
+  }
+
+  endOf(correlationId: string): Promise<SagaResult> {
+    const key = instanceKey(correlationId, null);
+    const ended = this.#ended.get(key);
+    if (ended !== undefined) return Promise.resolve(ended);
+    return new Promise((resolve) => this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]));
+  }
+
+  close(): void {
+    this.#subscription.close();
+  }
+
+  async #read(record: LogRecord): Promise<void> {
+    const type = record.headers['event-type'];
+    if (record.value === null || type === undefined || !ENDS.has(Buffer.from(type).toString('latin1'))) return;
+    const decoded = await decodeLearning(this.#codec, record.value);
+    if (decoded.status !== 'decoded' || decoded.envelope.subSaga !== null || decoded.envelope.correlationId === null) return;
+    const { correlationId } = decoded.envelope;
+    this.#settle(correlationId, { correlationId, ...endOf(decoded.type, decoded.payload()) });
+  }
+
+  #settle(key: string, result: SagaResult): void {
+    this.#ended.set(key, result);
+    if (this.#ended.size > ENDED_MAX) for (const oldest of this.#ended.keys()) { this.#ended.delete(oldest); break; }
+    for (const resolve of this.#waiting.get(key) ?? []) resolve(result);
+    this.#waiting.delete(key);
+  }
+}
+
+const ENDED_MAX = 10_000;
+const ENDS = new Set(['chorus.SagaCompleted', 'chorus.SagaFailed', 'chorus.SagaRefused']);
+
+const endOf = (type: string, payload: unknown): Pick<SagaResult, 'status' | 'reason'> => {
+  if (type === 'chorus.SagaCompleted') return { status: 'COMPLETED', reason: erase<SagaCompleted>(payload).result };
+  if (type === 'chorus.SagaFailed') return { status: 'FAILED', reason: erase<SagaFailed>(payload).reason };
+  return { status: 'REFUSED', reason: erase<{ readonly faults: readonly string[] }>(payload).faults.join('; ') };
+};

@@ -1,0 +1,25 @@
+import type { RecordToWrite } from '../ports/index.ts';
+import type { TaskEnvironment } from './task-environment.ts';
+import { partitionFor } from '#kernel';
+
+type Original = { readonly topic: string; readonly partition: number; readonly offset: number; readonly key: Uint8Array | string | null; readonly value: Uint8Array | null };
+
+/** The original bytes under the original key; where they came from and why in headers (RUNTIME 2.1). */
+export const deadLetter = (environment: TaskEnvironment, participant: string, original: Original, reason: string): RecordToWrite => {
+  const topic = environment.names.deadLetters;
+  const key = original.key === null || typeof original.key === 'string' ? original.key : Buffer.from(original.key).toString('utf8');
+  return {
+    topic,
+    partition: partitionFor(key ?? '', environment.partitionsOf(topic)),
+    key,
+    value: original.value,
+    headers: {
+      'dead-letter-reason': reason,
+      'dead-letter-topic': original.topic,
+      'dead-letter-partition': String(original.partition),
+      'dead-letter-offset': String(original.offset),
+      'dead-letter-group': participant,
+    },
+    timestampMs: environment.clock.nowMillis(),
+  };
+};

@@ -1,0 +1,88 @@
+import type { EffectHandler } from '../definition/handlers.ts';
+import type { CompensationResult, Reconciled, StepResult } from '../definition/results.ts';
+import { ambiguous, unknown } from '../definition/results.ts';
+import type { SagaContext } from '../definition/context.ts';
+import type { SagaShape } from '../definition/saga.ts';
+import type { Cancel, Clock } from '../ports/index.ts';
+
+/** How long a handler may take to answer after its signal was aborted. */
+export const ABORT_GRACE_MS = 1_000;
+
+/** A call with a hard deadline: aborted when its limit passes or the task ends; its silence is an unknown outcome, never a failure. */
+export class BoundedCall {
+  readonly #clock: Clock;
+  readonly #controller = new AbortController();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: string): void {
+    this.#controller.abort(new Error(reason));
+  }
+
+  /** The handler's answer; what it throws, and its silence after the limit, become `otherwise`. */
+  run<Answer>(limitMs: number, call: (signal: AbortSignal) => Promise<Answer>, otherwise: (reason: string) => Answer): Promise<Answer> {
+    return new Promise((resolve) => {
+      const timers: Cancel[] = [];
+      const settle = (answer: Answer): void => {
+        for (const cancel of timers) cancel();
+        resolve(answer);
+      };
+      timers.push(this.#clock.after(limitMs, () => {
+        this.abort(`time limit of ${limitMs} ms`);
+        timers.push(this.#clock.after(ABORT_GRACE_MS, () => settle(otherwise(`no answer within ${limitMs} ms`))));
+      }));
+      call(this.#controller.signal).then(settle, (error: unknown) => settle(otherwise(error instanceof Error ? error.message : String(error))));
+    });
+  }
+}
+
+export type EffectRun = {
+  readonly handler: EffectHandler<SagaShape>;
+  readonly context: SagaContext;
+  readonly limitMs: number;
+  /** A predecessor, or an earlier attempt, may have reached the vendor: ask before calling. */
+  readonly isReconciledFirst: boolean;
+};
+
+const POLLS_MAX = 10_000;
+
+/** One attempt: reconcile where something may have happened, execute where nothing has, reconcile again where the outcome is unknown. */
+export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): Promise<StepResult> => {
+  const { handler, context } = run;
+  const untilMs = clock.monotonicMillis() + run.limitMs;
+  const leftMs = (): number => Math.max(1, untilMs - clock.monotonicMillis());
+  const found = run.isReconciledFirst ? await reconcile(clock, run) : null;
+  let result: Reconciled = found === null || found.status === 'absent' ? await call.run<StepResult>(leftMs(), (signal) => handler.execute(context, signal), unknown) : found;
+  for (let polls = 0; result.status === 'pending' && polls < POLLS_MAX && !call.signal.aborted; polls++) {
+    await sleep(clock, Math.min(result.pollAfterMs, leftMs()));
+    result = handler.reconcile === undefined ? unknown('pending without reconcile') : await call.run<Reconciled>(leftMs(), (signal) => handler.reconcile?.(context, signal) ?? Promise.resolve(unknown('no reconcile')), unknown);
+    if (leftMs() === 1 && result.status === 'pending') result = unknown(`still pending after ${run.limitMs} ms`);
+  }
+  if (result.status === 'failed' && result.kind === 'unknown' && handler.reconcile !== undefined) {
+    const { reason } = result;
+    result = await reconcile(clock, run);
+    // Never arrived: this attempt failed, and the next may run.
+    if (result.status === 'absent') return { status: 'failed', kind: 'transient', reason };
+  }
+  if (result.status === 'absent' || result.status === 'pending') return unknown(`unexpected answer ${result.status}`);
+  return result;
+};
+
+/** Asks the vendor what it made of the key, on a fresh deadline: the attempt's own may have been used up by the silent call. */
+export const reconcile = (clock: Clock, run: EffectRun): Promise<Reconciled> => {
+  const { handler, context } = run;
+  if (handler.reconcile === undefined) return Promise.resolve({ status: 'absent' });
+  const ask = handler.reconcile;
+  return new BoundedCall(clock).run<Reconciled>(run.limitMs, (signal) => ask(context, signal), unknown);
+};
+
+export const compensation = (call: BoundedCall, limitMs: number, undo: (signal: AbortSignal) => Promise<CompensationResult>): Promise<CompensationResult> =>
+  call.run<CompensationResult>(limitMs, undo, ambiguous);
+
+const sleep = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve));

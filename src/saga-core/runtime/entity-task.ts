@@ -1,0 +1,292 @@
+import { compensationCompleted, compensationFailed, entityPosition, type EntityPosition, entityTick, type Envelope, stepFailed } from '#contracts/core';
+import { erase } from '#kernel';
+import type { EntityContext, EntityDecision, EntityDefinition, Held, SagaRef } from '../definition/entity.ts';
+import { event, type Completed, type CompensationResult, type DomainEvent, type StepFailure } from '../definition/results.ts';
+import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import { partitionKey } from '../ports/index.ts';
+import { Answers } from './answers.ts';
+import { Committer } from './committer.ts';
+import { deadLetter } from './dead-letters.ts';
+import { EntityStates, type Keyed } from './entity-states.ts';
+import { CONTEXT_HEADER, Records, type Written } from './records.ts';
+import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
+import type { TaskEnvironment } from './task-environment.ts';
+import { TimerHeap } from './timer-heap.ts';
+import { transactionalId } from './topics.ts';
+
+export type EntityTaskOptions = {
+  readonly environment: TaskEnvironment;
+  readonly participant: string;
+  readonly definition: EntityDefinition;
+  readonly partition: number;
+  readonly onEnd: (end: TaskEnd) => void;
+};
+
+/** A command this far ahead of the owner's clock is refused (RUNTIME 5.4). */
+const COMMAND_AHEAD_MAX_MS = 5_000;
+
+/** Every outcome needs a way to the outside: what a handler made of one command, as records. */
+type Caller = { readonly ref: SagaRef | null; readonly phase: 'execute' | 'compensate' | null };
+
+/**
+ * Owns one partition of one entity (RUNTIME 6): a table of states, each changed by one command after another. Outcome,
+ * events, commands, state and the consumed position lie in one transaction; position and state are read back together.
+ */
+export class EntityTask {
+  readonly #options: EntityTaskOptions;
+  readonly #commandsAt: TopicPartition;
+  readonly #stateAt: TopicPartition;
+  readonly #records: Records;
+  readonly #answers: Answers;
+  readonly #states: EntityStates;
+  readonly #timers: TimerHeap;
+  readonly #writer: TransactionalWriter;
+  readonly #held = new Map<string, Held<unknown>>();
+  readonly #dirty = new Set<Keyed>();
+  readonly #ticksUnderWay = new Set<string>();
+  #committer: Committer | null = null;
+  #subscription: Subscription | null = null;
+  #nextOffset = 0;
+  #sent = 0;
+  #claimId = '';
+  #isLive = false;
+  #isOver = false;
+
+  constructor(options: EntityTaskOptions) {
+    this.#options = options;
+    const { environment, participant, definition } = options;
+    const { names } = environment;
+    this.#commandsAt = { topic: names.commands(definition.name), partition: options.partition };
+    this.#stateAt = { topic: names.state(definition.name), partition: options.partition };
+    this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
+    this.#answers = new Answers(this.#records, environment.codec);
+    this.#states = new EntityStates(definition, environment.codec);
+    this.#timers = new TimerHeap(environment.clock, (keys) => this.#onDue(keys));
+    this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
+  }
+
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  async start(): Promise<void> {
+    const { environment, participant, definition } = this.#options;
+    const claim = await fenceAndClaim({ writer: this.#writer, records: this.#records, random: environment.random, participant, worker: environment.worker, partitions: [this.#stateAt] });
+    if (isTaskEnd(claim)) return this.#end(claim);
+    environment.counters.takeovers++;
+    this.#claimId = claim.claimId;
+    const failed = await readToClaim(environment.log, { partition: this.#stateAt, claimOffset: claim.offsets.get(partitionKey(this.#stateAt)) ?? 0, onRecord: (record) => this.#loadState(record) });
+    if (failed !== null) return this.#end(failed);
+    if (this.#isOver) return;
+    this.#nextOffset = Math.max(this.#nextOffset, await environment.log.logStartOffset(this.#commandsAt));
+    this.#committer = new Committer({
+      writer: this.#writer,
+      group: environment.names.group(participant),
+      positions: () => null,
+      onDead: ({ code, message }) => this.#end({ code, message }),
+      onPoison: (item) => item.records.filter((record) => record.value !== null).map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, 'refused by the log')),
+    });
+    if (this.#isOver) return;
+    this.#isLive = true;
+    for (const keyed of this.#states.all()) this.#afterChange(keyed);
+    this.#subscription = environment.reader.subscribe({ ...this.#commandsAt, offset: this.#nextOffset }, {
+      onBatch: (batch) => this.#onBatch(batch),
+      onError: (error) => this.#end({ code: 'READ_ERROR', message: `${definition.name} ${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#close();
+    await this.#committer?.close();
+    await this.#writer.close();
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(held.map((resource) => resource.close()));
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    this.#isLive = false;
+    this.#subscription?.close();
+    this.#timers.close();
+  }
+
+  #end(end: TaskEnd): void {
+    if (this.#isOver) return;
+    this.#close();
+    void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
+  }
+
+  async #loadState(record: LogRecord): Promise<void> {
+    if (record.key === null || record.value === null) return;
+    const decoded = await decodeLearning(this.#options.environment.codec, record.value);
+    if (decoded.status !== 'decoded') throw new Error(`state of ${this.#options.definition.name} at offset ${record.offset}: ${decoded.reason}`);
+    if (decoded.type === 'chorus.EntityState') this.#states.load(decoded);
+    if (decoded.type === entityPosition.name) {
+      const { topic, partition, offset } = erase<EntityPosition>(decoded.payload());
+      if (topic === this.#commandsAt.topic && partition === this.#commandsAt.partition) this.#nextOffset = offset;
+    }
+  }
+
+  async #onBatch(batch: ReadBatch): Promise<void> {
+    const written: RecordToWrite[] = [];
+    for (const record of batch.records) {
+      if (this.#isOver) return;
+      if (record.value === null) continue;
+      const decoded = await this.#decode(record);
+      if (decoded.status === 'undecodable') this.#refuse(record, decoded.reason, written);
+      else this.#handle(record, decoded.type, decoded.envelope, decoded.payload, written);
+    }
+    if (this.#isOver) return;
+    this.#nextOffset = batch.nextOffset;
+    if (batch.records.length > 0) this.#submit(written);
+  }
+
+  #decode(record: LogRecord) {
+    const value = record.value ?? new Uint8Array();
+    const decoded = this.#options.environment.codec.decode(value);
+    return decoded.status === 'unknown-schema' ? decodeLearning(this.#options.environment.codec, value) : decoded;
+  }
+
+  #refuse(record: LogRecord, reason: string, written: RecordToWrite[]): void {
+    const { environment, participant } = this.#options;
+    environment.counters.deadLetters++;
+    environment.logger.error({ topic: record.topic, partition: record.partition, offset: record.offset, reason }, 'command goes to dead letters');
+    written.push(deadLetter(environment, participant, record, reason));
+  }
+
+  #handle(record: LogRecord, type: string, envelope: Envelope, payload: () => unknown, written: RecordToWrite[]): void {
+    const { definition, environment } = this.#options;
+    const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8');
+    if (record.timestampMs > environment.clock.nowMillis() + COMMAND_AHEAD_MAX_MS) return this.#refuse(record, `command is ${record.timestampMs - environment.clock.nowMillis()} ms ahead of the entity owner's clock`, written);
+    const isTick = type === entityTick.name;
+    const handler = definition.commands.find((candidate) => candidate.type.name === type);
+    if (!isTick && handler === undefined) return this.#refuse(record, `entity ${definition.name} has no command ${type}`, written);
+    const keyed = this.#states.get(key);
+    const caller = callerOf(record, envelope);
+    const context: EntityContext = { key, nowMillis: Math.max(keyed.observedAtMs, record.timestampMs), commandId: envelope.eventId, caller: caller.ref, phase: caller.phase };
+    if (isTick) this.#ticksUnderWay.delete(key);
+    let decision: EntityDecision<unknown>;
+    try {
+      decision = isTick ? (definition.onTick?.(keyed.state, context) ?? { state: keyed.state }) : (handler?.handle(keyed.state, payload(), context) ?? { state: keyed.state });
+    } catch (error) {
+      return this.#refuse(record, `entity ${definition.name} cannot handle ${type}: ${error instanceof Error ? error.message : String(error)}`, written);
+    }
+    keyed.state = decision.state;
+    keyed.version++;
+    keyed.observedAtMs = context.nowMillis;
+    this.#dirty.add(keyed);
+    this.#write(keyed, decision, caller, envelope.eventId, written);
+  }
+
+  #write(keyed: Keyed, decision: EntityDecision<unknown>, caller: Caller, commandId: string, written: RecordToWrite[]): void {
+    for (const addressed of decision.events ?? []) this.#append(keyed, written, (chain) => this.#records.addressed(addressed.to, chain, addressed.event));
+    if (decision.outcome !== undefined && caller.ref !== null && caller.phase !== null) this.#outcome(keyed, { ref: caller.ref, phase: caller.phase }, decision.outcome, written);
+    for (const answer of decision.answers ?? []) this.#outcome(keyed, { ref: answer.to, phase: 'execute' }, answer.outcome, written);
+    let index = 0;
+    for (const fact of decision.facts ?? []) written.push(this.#records.plain(this.#options.environment.names.facts(fact.topic), fact.key, fact.event, { eventId: `${commandId}/fact.${index++}` }));
+    const commands = [...(decision.commands ?? []), ...(decision.outcome?.status === 'completed' || decision.outcome?.status === 'failed' || decision.outcome?.status === 'compensated' ? (decision.outcome.commands ?? []) : [])];
+    for (const command of commands) {
+      const from = caller.ref === null ? null : { ref: { ...caller.ref, causationId: commandId }, phase: 'execute' as const, isCall: false };
+      written.push(this.#records.command(command, `${commandId}/${keyed.key}.${index++}`, from));
+    }
+  }
+
+  #append(keyed: Keyed, written: RecordToWrite[], make: (chain: { readonly id: string; readonly head: Keyed['head'] }) => Written): void {
+    const { record, head } = make({ id: `${this.#options.definition.name}/${keyed.key}`, head: keyed.head });
+    keyed.head = head;
+    written.push(record);
+  }
+
+  /** The step's records in their order: events before, the outcome, events after. */
+  #outcome(keyed: Keyed, to: { readonly ref: SagaRef; readonly phase: 'execute' | 'compensate' }, outcome: Completed | StepFailure | CompensationResult, written: RecordToWrite[]): void {
+    const stepName = to.ref.stepName ?? '';
+    const say = (said: DomainEvent, marks: { readonly isOutcome?: boolean; readonly compensationData?: Uint8Array | null } = {}): void =>
+      this.#append(keyed, written, (chain) => this.#records.addressed(to.ref, chain, said, { ...marks, phase: to.phase }));
+    switch (outcome.status) {
+      case 'completed': {
+        const { codec } = this.#options.environment;
+        for (const before of outcome.before ?? []) say(before);
+        say(this.#answers.outputEvent(stepName, outcome.output), { isOutcome: true, compensationData: outcome.compensationData === undefined ? null : codec.encodeData(outcome.compensationData.type, outcome.compensationData.value) });
+        for (const after of outcome.after ?? []) say(after);
+        return;
+      }
+      case 'failed':
+        for (const told of outcome.events ?? []) say(told);
+        return say(event(stepFailed, { stepName, errorKind: outcome.kind === 'requireCompensation' ? 'RequireCompensation' : 'Terminal', outcomeUnknown: outcome.kind === 'unknown', reason: outcome.reason, attempts: 1 }));
+      case 'compensated':
+        for (const told of outcome.events ?? []) say(told);
+        return say(event(compensationCompleted, { stepName, kept: outcome.kept ?? false, byOperator: null }));
+      case 'ambiguous':
+      case 'terminal':
+        return say(event(compensationFailed, { stepName, errorKind: outcome.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', reason: outcome.reason }));
+    }
+  }
+
+  #submit(written: readonly RecordToWrite[]): void {
+    const changed = [...this.#dirty];
+    this.#dirty.clear();
+    const position = { topic: this.#commandsAt.topic, partition: this.#commandsAt.partition, offset: this.#nextOffset };
+    const key = `position:${position.topic}:${position.partition}`;
+    const records = [
+      ...written,
+      ...changed.map((keyed) => this.#states.record(this.#records, this.#stateAt, keyed)),
+      this.#records.plain(this.#stateAt.topic, key, event(entityPosition, position), { eventId: `${key}:${position.offset}`, partition: this.#stateAt.partition }),
+    ];
+    this.#committer?.submit({ records, concerns: null, onCommitted: () => { for (const keyed of changed) this.#afterChange(keyed); } });
+  }
+
+  /** Timers and held resources follow what is committed. */
+  #afterChange(keyed: Keyed): void {
+    if (!this.#isLive) return;
+    const { definition } = this.#options;
+    const wakeAtMs = definition.wakeAt?.(keyed.state) ?? null;
+    if (wakeAtMs !== null) this.#timers.arm(keyed.key, wakeAtMs);
+    if (definition.hold === undefined) return;
+    const held = this.#held.get(keyed.key);
+    if (held !== undefined) return held.update(keyed.state);
+    this.#held.set(keyed.key, definition.hold(keyed.key, { state: () => keyed.state, send: (sent) => this.#send(keyed.key, sent) }));
+  }
+
+  #onDue(keys: readonly string[]): void {
+    if (!this.#isLive) return;
+    for (const key of keys) {
+      const wakeAtMs = this.#options.definition.wakeAt?.(this.#states.get(key).state) ?? null;
+      if (wakeAtMs === null || this.#ticksUnderWay.has(key)) continue;
+      this.#ticksUnderWay.add(key);
+      this.#send(key, event(entityTick, { entity: this.#options.definition.name, key, dueAt: wakeAtMs }));
+    }
+  }
+
+  /** A command to itself, by way of its own topic: a replay sees it too. */
+  #send(key: string, said: DomainEvent): void {
+    if (!this.#isLive) return;
+    const eventId = `${this.#options.definition.name}/${key}:${this.#claimId}:${++this.#sent}`;
+    this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null });
+  }
+}
+
+/** The step that sent a command, as its envelope tells; its phase only where an outcome is expected. */
+const callerOf = (record: LogRecord, envelope: Envelope): Caller => {
+  const context = record.headers[CONTEXT_HEADER];
+  if (context === undefined || envelope.correlationId === null || envelope.sagaType === null) return { ref: null, phase: null };
+  const key = envelope.idempotencyKey;
+  const ref: SagaRef = {
+    context: Buffer.from(context).toString('utf8'),
+    correlationId: envelope.correlationId,
+    sagaType: envelope.sagaType,
+    subSaga: envelope.subSaga,
+    parentCorrelationId: envelope.parentCorrelationId,
+    definitionVersion: envelope.definitionVersion,
+    startedAt: envelope.startedAt,
+    timeout: envelope.timeout,
+    totalSteps: envelope.totalSteps,
+    stepName: envelope.stepName,
+    stepItem: envelope.stepItem,
+    step: envelope.step,
+    subStep: envelope.subStep,
+    causationId: envelope.causationId,
+  };
+  return { ref, phase: key === null ? null : key.endsWith(':compensate') ? 'compensate' : 'execute' };
+};
+

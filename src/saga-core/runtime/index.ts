@@ -1,0 +1,10 @@
+export { createWorker, loadPartitionCounts, type ParticipantStatus, topicsOf, type Worker, type WorkerOptions } from './worker.ts';
+export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle, type SagaResult } from './client.ts';
+export { catalogueOf, eventTypesOfSagas, participantFaults } from './catalogue.ts';
+export { type TopicNames, topicNames, transactionalId } from './topics.ts';
+export { type Counters, DEFAULT_LIMITS, type Log, SILENT_LOG, type TaskLimits } from './task-environment.ts';
+export { EMPTY_ENVELOPE, Records } from './records.ts';
+export { bodyHash } from './chain.ts';
+export { Committer } from './committer.ts';
+export { systemClock, systemRandom } from './system.ts';
+export { decodeLearning } from './takeover.ts';

@@ -1,0 +1,224 @@
+import { type OpsOperatorAction, type SagaStarted, type StepAttemptFailed, type StepStarted } from '#contracts/core';
+import { erase } from '#kernel';
+import {
+  begin, begins, compensationKey, type CompiledSaga, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
+  isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY,
+} from '../engine/index.ts';
+import { advanced, bodyHash, type ChainHead, NO_CHAIN } from './chain.ts';
+
+/** An open instance with what only this task knows of it. */
+export type Entry = {
+  readonly key: string;
+  instance: Instance;
+  /** Head of this participant's chain of the instance, records under way included. */
+  head: ChainHead;
+  /** Actions whose records are not yet read back. */
+  busy: Set<string> | null;
+  /** Forward slots that were ready before this task went live: a predecessor may have called the vendor. */
+  suspects: Set<string> | null;
+  /** Intents that this very task committed: the call behind them has not happened yet. */
+  intents: Set<string> | null;
+  checkpoint: { foldedTo: number; firstAfter: number | null } | null;
+};
+
+/** The saga definitions of one participant, by type and version. */
+export type Catalogue = {
+  readonly latest: (type: string) => CompiledSaga | undefined;
+  readonly version: (type: string, version: number) => CompiledSaga | undefined;
+};
+
+export type Folded =
+  | { readonly status: 'touched'; readonly entry: Entry; readonly hasEnded: boolean; readonly isNew: boolean }
+  | { readonly status: 'refused'; readonly refusal: Refusal; readonly entry: Entry | null }
+  /** Not of this participant's sagas, or of no saga. */
+  | { readonly status: 'ignored' };
+
+const IGNORED: Folded = { status: 'ignored' };
+const ENDED_MAX = 200_000;
+
+/** Every open instance of one partition, folded. Ended ones are remembered by id, oldest forgotten first. */
+export class InstanceTable {
+  readonly #participant: string;
+  readonly #catalogue: Catalogue;
+  readonly #entries = new Map<string, Entry>();
+  /** Ended instances that an open parent still asks for. */
+  readonly #endedChildren = new Map<string, Instance>();
+  /** Ids of ended instances and when they ended: a repeated start is a duplicate. */
+  readonly #ended = new Map<string, number>();
+  /** Open instances of versions this worker does not know: they hold the watermark and are never skipped. */
+  readonly #unknown = new Map<string, number>();
+  forgottenCount = 0;
+
+  constructor(participant: string, catalogue: Catalogue) {
+    this.#participant = participant;
+    this.#catalogue = catalogue;
+  }
+
+  get openCount(): number {
+    return this.#entries.size;
+  }
+
+  get unknownVersions(): ReadonlyMap<string, number> {
+    return this.#unknown;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  entries(): IterableIterator<Entry> {
+    return this.#entries.values();
+  }
+
+  endedChild(key: string): Instance | undefined {
+    return this.#endedChildren.get(key);
+  }
+
+  /** Instances remembered as ended, from a checkpoint. */
+  rememberEnded(ended: Iterable<readonly [key: string, atMs: number]>): void {
+    for (const [key, atMs] of ended) this.#remember(key, atMs);
+  }
+
+  hasEnded(key: string): boolean {
+    return this.#ended.has(key);
+  }
+
+  restore(entry: Entry): void {
+    this.#entries.set(entry.key, entry);
+  }
+
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  fold(record: FoldedRecord): Folded {
+    const { envelope } = record;
+    const type = envelope.subSaga ?? envelope.sagaType;
+    if (type === null || envelope.correlationId === null) return IGNORED;
+    const saga = this.#catalogue.latest(type);
+    if (saga === undefined) return IGNORED;
+    const key = instanceKey(envelope.correlationId, envelope.subSaga);
+    if (this.#unknown.has(key)) return this.#foldUnknown(key, record);
+    const entry = this.#entries.get(key);
+    return entry === undefined ? this.#foldFirst(key, saga, record) : this.#foldNext(entry, record);
+  }
+
+  #foldFirst(key: string, latest: CompiledSaga, record: FoldedRecord): Folded {
+    if (this.#ended.has(key)) return { status: 'refused', refusal: 'AFTER_END', entry: null };
+    if (!begins(latest, record)) return { status: 'refused', refusal: 'ILLEGAL_TRANSITION', entry: null };
+    const saga = this.#pinned(latest, record);
+    if (saga === undefined) {
+      this.#unknown.set(key, record.offset);
+      return IGNORED;
+    }
+    const entry: Entry = { key, instance: begin(saga, record), head: NO_CHAIN, busy: null, suspects: null, intents: null, checkpoint: null };
+    this.#entries.set(key, entry);
+    this.#follow(entry, record);
+    return { status: 'touched', entry, hasEnded: false, isNew: true };
+  }
+
+  #foldNext(entry: Entry, record: FoldedRecord): Folded {
+    const { checkpoint } = entry;
+    if (checkpoint !== null) {
+      if (record.offset <= checkpoint.foldedTo) return IGNORED;
+      checkpoint.firstAfter ??= record.offset;
+    }
+    if (record.type === 'chorus.SagaStarted' && entry.instance.status === 'PENDING') {
+      const saga = this.#pinned(entry.instance.saga, record);
+      if (saga === undefined) {
+        this.#entries.delete(entry.key);
+        this.#unknown.set(entry.key, entry.instance.firstOffset);
+        return IGNORED;
+      }
+      if (saga !== entry.instance.saga) entry.instance = { ...entry.instance, saga, slots: saga.steps.map(() => undefined) };
+    }
+    const { instance, refused } = evolve(entry.instance, record);
+    entry.instance = instance;
+    this.#follow(entry, record);
+    if (refused !== null) return { status: 'refused', refusal: refused, entry };
+    const hasEnded = isEnded(instance);
+    if (hasEnded) this.#end(entry, record.envelope.occurredAt);
+    return { status: 'touched', entry, hasEnded, isNew: false };
+  }
+
+  /** The version that the start record pins; the latest until then. */
+  #pinned(latest: CompiledSaga, record: FoldedRecord): CompiledSaga | undefined {
+    if (record.type !== 'chorus.SagaStarted') return latest;
+    const { definitionVersion } = erase<SagaStarted>(record.payload());
+    return definitionVersion === latest.definition.version ? latest : this.#catalogue.version(latest.definition.type, definitionVersion);
+  }
+
+  #foldUnknown(key: string, record: FoldedRecord): Folded {
+    if (record.type === 'chorus.SagaCompleted' || record.type === 'chorus.SagaFailed') {
+      this.#unknown.delete(key);
+      this.#remember(key, record.envelope.occurredAt);
+    }
+    return IGNORED;
+  }
+
+  /** Own records advance the chain and end the action that wrote them. */
+  #follow(entry: Entry, record: FoldedRecord): void {
+    const { chain } = record.envelope;
+    if (chain.id === this.#participant && chain.seq > entry.head.seq) {
+      entry.head = chain.seq === entry.head.seq + 1 ? advanced(entry.head, record.value) : { seq: chain.seq, hash: bodyHash(record.value) };
+    }
+    const { busy } = entry;
+    if (busy !== null && busy.size > 0) {
+      const key = answeredKey(entry.instance.saga, record);
+      if (key !== null) busy.delete(key);
+      if (record.type === 'ops.operator.action' && erase<OpsOperatorAction>(record.payload()).action === 'retry') forgetCompensations(busy);
+    }
+  }
+
+  #end(entry: Entry, atMs: number): void {
+    const { instance } = entry;
+    this.#entries.delete(entry.key);
+    this.#remember(entry.key, atMs);
+    if (instance.subSaga !== null && this.#entries.has(instance.correlationId)) this.#endedChildren.set(entry.key, instance);
+    if (instance.subSaga === null && this.#endedChildren.size > 0) {
+      for (const step of instance.saga.steps) {
+        if (step.definition.kind === 'child') this.#endedChildren.delete(instanceKey(instance.correlationId, step.definition.saga));
+      }
+    }
+  }
+
+  #remember(key: string, atMs: number): void {
+    this.#ended.set(key, atMs);
+    if (this.#ended.size <= ENDED_MAX) return;
+    for (const oldest of this.#ended.keys()) {
+      this.#ended.delete(oldest);
+      this.forgottenCount++;
+      break;
+    }
+  }
+}
+
+/** A retried compensation runs again: a void retry must change nothing, in-flight memory included, hence only what is quarantined. */
+const forgetCompensations = (busy: Set<string>): void => {
+  for (const key of busy) if (key.startsWith('q:')) busy.delete(key);
+};
+
+/** The action whose record this is; null where it answers none. */
+const answeredKey = (saga: CompiledSaga, record: FoldedRecord): string | null => {
+  switch (record.type) {
+    case 'chorus.SagaStarted':
+    case 'chorus.SagaRefused': return START_KEY;
+    case 'chorus.CompensationRequested': return REQUEST_KEY;
+    case 'chorus.SagaCompleted':
+    case 'chorus.SagaFailed': return END_KEY;
+    default:
+  }
+  const { stepName, stepItem, outcome } = record.envelope;
+  const index = stepName === null ? undefined : saga.indexOf.get(stepName);
+  const step = index === undefined ? undefined : saga.steps[index];
+  if (step === undefined) return null;
+  switch (record.type) {
+    case 'chorus.SagaQuarantined': return quarantineKey(step, stepItem);
+    case 'chorus.CompensationCompleted':
+    case 'chorus.CompensationFailed': return compensationKey(step, stepItem);
+    case 'chorus.StepStarted': return erase<StepStarted>(record.payload()).phase === 'compensate' ? compensationKey(step, stepItem) : forwardKey(step, stepItem);
+    case 'chorus.StepAttemptFailed': return erase<StepAttemptFailed>(record.payload()).phase === 'compensate' ? compensationKey(step, stepItem) : forwardKey(step, stepItem);
+    case 'chorus.StepFailed': return forwardKey(step, stepItem);
+    default: return outcome === 'completed' ? forwardKey(step, stepItem) : null;
+  }
+};

@@ -1,0 +1,302 @@
+import { erase } from '#kernel';
+import type { AwaitHandler, ChildHandler, EffectHandler, EntityStepHandler } from '../definition/handlers.ts';
+import { completed, type Completed, type CompensationResult, type StepFailure, type StepResult } from '../definition/results.ts';
+import type { FailureView } from '../definition/context.ts';
+import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
+import type { RetryPolicy } from '../definition/step.ts';
+import { type Action, type ChildEnd, type CompiledStep, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
+import type { RecordToWrite } from '../ports/index.ts';
+import { type Answers, type Where } from './answers.ts';
+import type { OutputReader } from './context.ts';
+import { attempt, BoundedCall, compensation, type EffectRun, reconcile } from './effect-call.ts';
+import type { Entry } from './instance-table.ts';
+import type { TaskEnvironment } from './task-environment.ts';
+
+export type SagaActionsOptions = {
+  readonly environment: TaskEnvironment;
+  readonly participant: string;
+  readonly answers: Answers;
+  readonly outputs: OutputReader;
+  readonly submit: (entry: Entry, records: readonly RecordToWrite[]) => void;
+  /** Asks `decide` again at this instant. */
+  readonly wakeAt: (entry: Entry, atMs: number) => void;
+  readonly sagaOf: (type: string) => SagaDefinition | undefined;
+  /** When this task went live: calls of predecessors may be on the wire until their limits have passed since. */
+  readonly liveSinceMs: () => number;
+};
+
+/** Carries out what `decide` found due: at once where it is only a record, in the background where it is a call. */
+export class SagaActions {
+  readonly #options: SagaActionsOptions;
+  readonly #calls = new Set<BoundedCall>();
+  readonly #waiting: (() => void)[] = [];
+  #isStopped = false;
+
+  constructor(options: SagaActionsOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Aborts every call under way; nothing they answer is written. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting.length = 0;
+    for (const call of this.#calls) call.abort('the task ends');
+    this.#calls.clear();
+  }
+
+  carryOut(entry: Entry, action: Action): void {
+    (entry.busy ??= new Set()).add(keyOfAction(action));
+    const records = this.#recordsOf(entry, action);
+    if (records !== null) this.#options.submit(entry, records);
+  }
+
+  /** Null: the action's record comes later. */
+  #recordsOf(entry: Entry, action: Action): readonly RecordToWrite[] | null {
+    const { answers } = this.#options;
+    switch (action.do) {
+      case 'start': return this.#start(entry);
+      case 'skip': return answers.skipped(entry, action.step, action.why);
+      case 'open': return answers.opened(entry, action.step, action.items, this.#commandOfItem(entry, action.step));
+      case 'execute': return this.#execute(entry, action, action.attempt);
+      case 'conclude': return this.#conclude(entry, action, action.attempts);
+      case 'command': return answers.intended(entry, action, 'execute', this.#entityHandler(action.step).command(this.#context(entry, action, 1, 'execute')), true);
+      case 'spawn': return this.#spawn(entry, action);
+      case 'stop-child': return answers.intended(entry, action, 'compensate', this.#childHandler(action.step).stop?.(this.#context(entry, action, 1, 'compensate'), failureOf(entry.instance)) ?? null, false);
+      case 'answer': return this.#answer(entry, action, action.result ?? this.#atLimit(entry, action));
+      case 'answer-child': return this.#answerChild(entry, action, action.child);
+      case 'cancel': return answers.failed(entry, action, { errorKind: 'Cancelled', outcomeUnknown: false, reason: 'never executed', attempts: 0 });
+      case 'compensate': return this.#compensate(entry, action, action.attempt);
+      case 'undo': return this.#undo(entry, action);
+      case 'keep': return answers.compensated(entry, action, { status: 'compensated', kept: true }, null);
+      case 'quarantine': return answers.quarantined(entry, action, action.reason);
+      case 'request-compensation': return answers.compensationRequested(entry, action);
+      case 'complete': return this.#end(entry, true);
+      case 'fail': return this.#end(entry, false);
+    }
+  }
+
+  #start(entry: Entry): readonly RecordToWrite[] {
+    const { definition } = entry.instance.saga;
+    const validate = erase<((start: unknown) => readonly string[]) | undefined>(definition.validate);
+    const faults = validate?.(this.#options.outputs.start(entry.instance)) ?? [];
+    this.#options.environment.counters.sagasStarted++;
+    return faults.length > 0 ? this.#options.answers.refused(entry, faults) : this.#options.answers.started(entry, this.#options.participant);
+  }
+
+  #end(entry: Entry, isCompleted: boolean): readonly RecordToWrite[] {
+    const { endings } = entry.instance.saga;
+    const context = this.#context(entry, null, 1, isCompleted ? 'execute' : 'compensate');
+    const ending = isCompleted ? endings.completed?.(context) : endings.failed?.(context, failureOf(entry.instance));
+    return this.#options.answers.ended(entry, { isCompleted, event: ending?.event ?? null, commands: ending?.commands ?? [] });
+  }
+
+  #execute(entry: Entry, where: Where, attemptNumber: number): readonly RecordToWrite[] | null {
+    const { definition } = where.step;
+    if (definition.kind !== 'effect') return null;
+    const key = forwardKey(where.step, where.item);
+    const slot = slotOf(entry.instance, where.step, where.item);
+    if (definition.intent === true && slot?.isStarted !== true) {
+      (entry.intents ??= new Set()).add(key);
+      return this.#options.answers.intended(entry, where, 'execute', null, false);
+    }
+    const isSuspect = entry.suspects?.has(key) === true || (definition.intent === true && entry.intents?.has(key) !== true);
+    if (attemptNumber === 1) this.#options.environment.counters.triggered++;
+    this.#inBackground(entry, async (call) => {
+      const run: EffectRun = {
+        handler: this.#effectHandler(where.step),
+        context: this.#context(entry, where, attemptNumber, 'execute'),
+        limitMs: definition.timeoutMs,
+        isReconciledFirst: isSuspect || attemptNumber > 1,
+      };
+      const isBlind = definition.intent === true && isSuspect && run.handler.reconcile === undefined;
+      const result: StepResult = isBlind ? { status: 'failed', kind: 'unknown', reason: 'may have happened before a takeover, and cannot be looked up' } : await attempt(this.#options.environment.clock, call, run);
+      return () => this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry });
+    });
+    return null;
+  }
+
+  /** COMPENSATING: nothing new is started; whether something happened is found out, or is certain. */
+  #conclude(entry: Entry, where: Where, attempts: number): readonly RecordToWrite[] | null {
+    const { definition } = where.step;
+    const key = forwardKey(where.step, where.item);
+    const isSuspect = entry.suspects?.has(key) === true;
+    const isNeverCalled = attempts === 0 && !isSuspect;
+    const cancelled = { errorKind: 'Cancelled', outcomeUnknown: false, reason: 'cancelled: the saga compensates', attempts } as const;
+    if (isNeverCalled || definition.kind !== 'effect') return this.#options.answers.failed(entry, where, cancelled);
+    const handler = this.#effectHandler(where.step);
+    const limitMs = definition.timeoutMs;
+    if (handler.reconcile === undefined) return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
+    this.#inBackground(entry, async () => {
+      const { environment } = this.#options;
+      const found = await reconcile(environment.clock, { handler, context: this.#context(entry, where, Math.max(1, attempts), 'execute'), limitMs, isReconciledFirst: true });
+      return () => {
+        // A predecessor's call may still be on the wire until its hard deadline has passed.
+        const finalAtMs = this.#options.liveSinceMs() + 2 * limitMs;
+        const isEarly = isSuspect && environment.clock.nowMillis() < finalAtMs;
+        if (found.status === 'absent' && isEarly) {
+          entry.busy?.delete(key);
+          this.#options.wakeAt(entry, finalAtMs);
+          return [];
+        }
+        if (found.status === 'completed') return this.#options.answers.completed(entry, where, found);
+        if (found.status === 'absent') return this.#options.answers.failed(entry, where, cancelled);
+        const reason = found.status === 'failed' ? found.reason : 'still pending';
+        const isKnown = found.status === 'failed' && found.kind !== 'unknown';
+        return this.#options.answers.failed(entry, where, { errorKind: 'RetriesExhausted', outcomeUnknown: !isKnown, reason, attempts });
+      };
+    });
+    return null;
+  }
+
+  #answerAttempt(entry: Entry, where: Where, made: { readonly result: StepResult; readonly attempt: number; readonly retry: RetryPolicy }): readonly RecordToWrite[] {
+    const { answers, environment } = this.#options;
+    const { result } = made;
+    if (result.status === 'completed') {
+      environment.counters.completed++;
+      return answers.completed(entry, where, result);
+    }
+    if (result.status === 'pending') return [];
+    const isRepeatable = result.kind === 'transient' || result.kind === 'unknown';
+    if (isRepeatable && made.attempt < made.retry.maxAttempts && entry.instance.status === 'RUNNING') {
+      environment.counters.retries++;
+      const nextAtMs = environment.clock.nowMillis() + Math.max(delayAfter(made.retry, made.attempt), result.retryAfterMs ?? 0);
+      return answers.attemptFailed(entry, where, { phase: 'execute', attempt: made.attempt, cause: `${result.kind}: ${result.reason}`, nextAtMs });
+    }
+    return this.#stepFailed(entry, where, result, made.attempt);
+  }
+
+  #stepFailed(entry: Entry, where: Where, failure: StepFailure, attempts: number): readonly RecordToWrite[] {
+    const { answers, environment } = this.#options;
+    environment.counters.failed++;
+    return answers.failed(entry, where, {
+      ...failure,
+      errorKind: ERROR_KINDS[failure.kind],
+      outcomeUnknown: failure.kind === 'unknown',
+      attempts,
+    });
+  }
+
+  #answer(entry: Entry, where: Where, result: Completed | StepFailure): readonly RecordToWrite[] {
+    return result.status === 'completed' ? this.#options.answers.completed(entry, where, result) : this.#stepFailed(entry, where, result, 1);
+  }
+
+  #atLimit(entry: Entry, where: Where): Completed | StepFailure {
+    const { definition } = where.step;
+    const handler = erase<AwaitHandler<SagaShape, unknown>>(where.step.handler);
+    if (definition.kind !== 'await' || definition.onLimit === 'fail') return { status: 'failed', kind: 'timeout', reason: 'timeout' };
+    const state = entry.instance.awaits?.[where.step.index] ?? handler.initial;
+    return handler.atLimit?.(state, this.#context(entry, where, 1, 'execute')) ?? completed(null);
+  }
+
+  #spawn(entry: Entry, where: Where): readonly RecordToWrite[] | null {
+    const { definition } = where.step;
+    if (definition.kind !== 'child') return null;
+    const child = this.#options.sagaOf(definition.saga);
+    if (child === undefined) return this.#stepFailed(entry, where, { status: 'failed', kind: 'terminal', reason: `unknown child saga ${definition.saga}: this worker's participant does not know its definition` }, 1);
+    const trigger = this.#childHandler(where.step).trigger(this.#context(entry, where, 1, 'execute'));
+    return this.#options.answers.spawned(entry, where, { definition: child, trigger, initiator: this.#options.participant });
+  }
+
+  #answerChild(entry: Entry, where: Where, child: ChildEnd): readonly RecordToWrite[] {
+    if (child.isCompleted) return this.#options.answers.childCompleted(entry, where, child.output, child.eventId);
+    return this.#stepFailed(entry, where, { status: 'failed', kind: 'terminal', reason: child.reason }, 1);
+  }
+
+  #undo(entry: Entry, where: Where): readonly RecordToWrite[] | null {
+    const handler = this.#entityHandler(where.step);
+    const data = this.#compensationData(entry.instance, where);
+    const command = handler.undo?.(this.#context(entry, where, 1, 'compensate'), data, failureOf(entry.instance)) ?? null;
+    if (command === null) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
+    return this.#options.answers.intended(entry, where, 'compensate', command, true);
+  }
+
+  #compensate(entry: Entry, where: Where, attemptNumber: number): readonly RecordToWrite[] | null {
+    const { definition } = where.step;
+    const policy = definition.compensation;
+    const handler = erase<Pick<EffectHandler<SagaShape>, 'compensate'>>(where.step.handler);
+    const undo = handler.compensate;
+    if (policy.kind === 'none' || undo === undefined) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
+    this.#inBackground(entry, async (call) => {
+      const context = this.#context(entry, where, attemptNumber, 'compensate');
+      const data = this.#compensationData(entry.instance, where);
+      const result = await compensation(call, policy.timeoutMs, (signal) => undo(context, data, failureOf(entry.instance), signal));
+      return () => this.#answerCompensation(entry, where, { result, attempt: attemptNumber, retry: policy.retry });
+    });
+    return null;
+  }
+
+  #answerCompensation(entry: Entry, where: Where, made: { readonly result: CompensationResult; readonly attempt: number; readonly retry: RetryPolicy }): readonly RecordToWrite[] {
+    const { answers, environment } = this.#options;
+    const { result } = made;
+    if (result.status === 'compensated') {
+      environment.counters.compensated++;
+      environment.logger.warn({ sagaId: entry.instance.correlationId, step: where.step.name, item: where.item }, `compensated ${where.step.name}`);
+      return answers.compensated(entry, where, result, null);
+    }
+    if (result.status === 'ambiguous' && made.attempt < made.retry.maxAttempts) {
+      const nextAtMs = environment.clock.nowMillis() + Math.max(delayAfter(made.retry, made.attempt), result.retryAfterMs ?? 0);
+      return answers.attemptFailed(entry, where, { phase: 'compensate', attempt: made.attempt, cause: result.reason, nextAtMs });
+    }
+    environment.counters.quarantined++;
+    return answers.compensationFailed(entry, where, result.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', result.reason);
+  }
+
+  /** Runs a call with bounded concurrency; its records are written unless the task or the instance has ended meanwhile. */
+  #inBackground(entry: Entry, work: (call: BoundedCall) => Promise<() => readonly RecordToWrite[]>): void {
+    const { environment, submit } = this.#options;
+    if (this.#calls.size >= environment.limits.effectsMax) {
+      this.#waiting.push(() => this.#inBackground(entry, work));
+      return;
+    }
+    const call = new BoundedCall(environment.clock);
+    this.#calls.add(call);
+    environment.counters.inFlight++;
+    void work(call).then((recordsOf) => {
+      environment.counters.inFlight--;
+      if (this.#isStopped) return;
+      this.#calls.delete(call);
+      const records = recordsOf();
+      if (records.length > 0) submit(entry, records);
+      this.#waiting.shift()?.();
+    });
+  }
+
+  #context(entry: Entry, where: Where | null, attemptNumber: number, phase: 'execute' | 'compensate') {
+    return this.#options.outputs.context(entry.instance, { step: where?.step ?? null, item: where?.item ?? null, attempt: attemptNumber, nowMs: this.#options.environment.clock.nowMillis(), phase });
+  }
+
+  #compensationData(instance: Instance, where: Where): unknown {
+    const bytes = slotOf(instance, where.step, where.item)?.compensationData ?? null;
+    return bytes === null ? null : this.#options.outputs.decode(bytes).value;
+  }
+
+  #commandOfItem(entry: Entry, step: CompiledStep) {
+    if (step.definition.kind !== 'entity') return null;
+    return (item: string) => this.#entityHandler(step).command(this.#context(entry, { step, item }, 1, 'execute'));
+  }
+
+  #effectHandler(step: CompiledStep): EffectHandler<SagaShape> {
+    return erase<EffectHandler<SagaShape>>(step.handler);
+  }
+
+  #entityHandler(step: CompiledStep): EntityStepHandler<SagaShape> {
+    return erase<EntityStepHandler<SagaShape>>(step.handler);
+  }
+
+  #childHandler(step: CompiledStep): ChildHandler<SagaShape> {
+    return erase<ChildHandler<SagaShape>>(step.handler);
+  }
+}
+
+const ERROR_KINDS = { transient: 'RetriesExhausted', unknown: 'RetriesExhausted', terminal: 'Terminal', requireCompensation: 'RequireCompensation', timeout: 'Timeout' } as const;
+
+export const failureOf = (instance: Instance): FailureView => ({ failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '' });
+
+/** Wait before the attempt after the n-th: initial × multiplier^(n−1), capped (SPEC A6.1). */
+export const delayAfter = (retry: RetryPolicy, attemptNumber: number): number =>
+  Math.min(retry.maxDelayMs, retry.initialDelayMs * retry.multiplier ** (attemptNumber - 1));
+

@@ -1,0 +1,326 @@
+import type { Envelope } from '#contracts/core';
+import { type CompiledSaga, type CompiledStep, decide, type DecisionWorld, type FoldedRecord, forwardKey, type Instance, instanceKey, isReady, itemsOf, slotOf } from '../engine/index.ts';
+import { erase, InvariantViolation } from '#kernel';
+import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
+import type { SagaShape } from '../definition/saga.ts';
+import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import { partitionKey } from '../ports/index.ts';
+import { Answers } from './answers.ts';
+import { Checkpoints, readCheckpoint } from './checkpoints.ts';
+import { Committer } from './committer.ts';
+import { OutputReader } from './context.ts';
+import { deadLetter } from './dead-letters.ts';
+import { type Catalogue, type Entry, InstanceTable } from './instance-table.ts';
+import { PositionKeeper } from './position-keeper.ts';
+import { Records } from './records.ts';
+import { failureOf, SagaActions } from './saga-actions.ts';
+import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
+import type { TaskEnvironment } from './task-environment.ts';
+import { TimerHeap } from './timer-heap.ts';
+import { transactionalId } from './topics.ts';
+
+export type SagaTaskOptions = {
+  readonly environment: TaskEnvironment;
+  readonly participant: string;
+  readonly context: string;
+  readonly partition: number;
+  readonly catalogue: Catalogue;
+  /** Called once, when the task is over for a reason other than `stop`. */
+  readonly onEnd: (end: TaskEnd) => void;
+};
+
+/**
+ * Owns one partition of one context's saga topic for one participant (RUNTIME 5): fence, claim, fold to the claim,
+ * decide, then live. Recovery is nothing but starting a new task.
+ */
+export class SagaTask {
+  readonly #options: SagaTaskOptions;
+  readonly #at: TopicPartition;
+  readonly #checkpointsAt: TopicPartition;
+  readonly #group: string;
+  readonly #records: Records;
+  readonly #outputs: OutputReader;
+  readonly #answers: Answers;
+  readonly #actions: SagaActions;
+  readonly #table: InstanceTable;
+  readonly #timers: TimerHeap;
+  readonly #checkpoints: Checkpoints;
+  readonly #writer: TransactionalWriter;
+  readonly #positions: PositionKeeper;
+  readonly #world: Omit<DecisionWorld, 'nowMs' | 'isBusy'>;
+  #committer: Committer | null = null;
+  #subscription: Subscription | null = null;
+  #claimOffset = Number.POSITIVE_INFINITY;
+  #isLive = false;
+  #liveSinceMs = 0;
+  #isOver = false;
+  #resolveLive: (() => void) | null = null;
+
+  constructor(options: SagaTaskOptions) {
+    this.#options = options;
+    const { environment, participant } = options;
+    const { names } = environment;
+    this.#at = { topic: names.saga(options.context), partition: options.partition };
+    this.#checkpointsAt = { topic: names.checkpoints(participant, options.context), partition: options.partition };
+    this.#group = names.group(participant);
+    this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
+    this.#outputs = new OutputReader(environment.codec);
+    this.#answers = new Answers(this.#records, environment.codec);
+    this.#table = new InstanceTable(participant, options.catalogue);
+    this.#timers = new TimerHeap(environment.clock, (keys) => this.#onWake(keys));
+    this.#checkpoints = new Checkpoints(this.#records, this.#checkpointsAt);
+    this.#positions = new PositionKeeper({ at: this.#at, table: this.#table, checkpoints: this.#checkpoints, clock: environment.clock, limits: environment.limits });
+    this.#writer = environment.log.writer(transactionalId(names, participant, this.#at.topic, options.partition));
+    this.#actions = new SagaActions({
+      environment,
+      participant,
+      answers: this.#answers,
+      outputs: this.#outputs,
+      submit: (entry, records) => this.#submit(entry, records),
+      wakeAt: (entry, atMs) => this.#timers.arm(entry.key, atMs),
+      sagaOf: (type) => options.catalogue.latest(type)?.definition,
+      liveSinceMs: () => this.#liveSinceMs,
+    });
+    this.#world = {
+      outputsOf: (instance) => this.#outputs.outputsOf(instance),
+      verdictOf: (instance, step, item) => this.#verdictOf(instance, step, item),
+      mustUndo: (instance, step, item) => erase<EntityStepHandler<SagaShape>>(step.handler).mustUndo?.(this.#contextOf(instance, step, item, 'compensate'), failureOf(instance)) ?? false,
+      endedChild: (instance, step) => this.#endedChild(instance, step),
+    };
+  }
+
+  get openCount(): number {
+    return this.#table.openCount;
+  }
+
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /** Resolves when the task is live, or over. */
+  async start(): Promise<void> {
+    const { environment, participant } = this.#options;
+    const claim = await fenceAndClaim({ writer: this.#writer, records: this.#records, random: environment.random, participant, worker: environment.worker, partitions: [this.#at, this.#checkpointsAt] });
+    if (isTaskEnd(claim)) return this.#end(claim);
+    environment.counters.takeovers++;
+    this.#claimOffset = claim.offsets.get(partitionKey(this.#at)) ?? Number.POSITIVE_INFINITY;
+    const failed = await readToClaim(environment.log, { partition: this.#checkpointsAt, claimOffset: claim.offsets.get(partitionKey(this.#checkpointsAt)) ?? 0, onRecord: (record) => this.#loadCheckpoint(record) });
+    if (failed !== null) return this.#end(failed);
+    const from = await this.#positions.load(environment.log, this.#group);
+    if (typeof from !== 'number') return this.#end(from);
+    this.#positions.adopt(this.#table);
+    this.#committer = new Committer({
+      writer: this.#writer,
+      group: this.#group,
+      positions: () => this.#positions.due(),
+      onDead: ({ code, message }) => this.#end({ code, message }),
+      onPoison: (item, message) => this.#park(item.records, item.concerns, message),
+    });
+    if (this.#isOver) return;
+    const live = new Promise<void>((resolve) => { this.#resolveLive = resolve; });
+    this.#subscription = environment.reader.subscribe({ ...this.#at, offset: from }, {
+      onBatch: (batch) => this.#onBatch(batch),
+      onError: (error) => this.#end({ code: error.code === 'OFFSET_OUT_OF_RANGE' ? 'WATERMARK_LOST' : 'READ_ERROR', message: `${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
+    });
+    await live;
+  }
+
+  /** Ends the transaction under way, then the writer. Idempotent. */
+  async stop(): Promise<void> {
+    this.#close();
+    await this.#committer?.close();
+    await this.#writer.close();
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    this.#isLive = false;
+    this.#subscription?.close();
+    this.#actions.stop();
+    this.#timers.close();
+    this.#positions.close();
+    this.#resolveLive?.();
+  }
+
+  #end(end: TaskEnd): void {
+    if (this.#isOver) return;
+    this.#close();
+    void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
+  }
+
+  async #loadCheckpoint(record: LogRecord): Promise<void> {
+    if (record.key === null) return;
+    const key = Buffer.from(record.key).toString('utf8');
+    if (record.value === null) {
+      this.#table.forget(key);
+      this.#positions.forgetChunk(key);
+      return;
+    }
+    const decoded = await decodeLearning(this.#options.environment.codec, record.value);
+    const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, this.#options.catalogue) : null;
+    if (loaded === null) return;
+    if (loaded.kind === 'instance') this.#table.restore(loaded.entry);
+    else if (loaded.kind === 'ended') this.#positions.rememberChunk(loaded.key, loaded.ended);
+    else {
+      this.#table.forget(key);
+      this.#positions.foldFrom(loaded.firstOffset);
+    }
+  }
+
+  /** Synchronous unless a schema must be learnt first: folding is the hot path. */
+  #onBatch(batch: ReadBatch): Promise<void> | void {
+    if (this.#isOver) return;
+    const touched = new Set<Entry>();
+    const { codec } = this.#options.environment;
+    for (let at = 0; at < batch.records.length; at++) {
+      const record = batch.records[at];
+      if (record === undefined || record.value === null) continue;
+      const decoded = codec.decode(record.value);
+      if (decoded.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched);
+      if (decoded.status === 'undecodable') this.#deadLetter(record, decoded.reason);
+      else this.#fold(record, decoded.type, decoded.envelope, decoded.payload, touched);
+    }
+    this.#afterBatch(batch, touched);
+  }
+
+  async #onBatchLearning(batch: ReadBatch, from: number, touched: Set<Entry>): Promise<void> {
+    for (const record of batch.records.slice(from)) {
+      if (record.value === null || this.#isOver) continue;
+      const decoded = await decodeLearning(this.#options.environment.codec, record.value);
+      if (decoded.status === 'undecodable') this.#deadLetter(record, decoded.reason);
+      else this.#fold(record, decoded.type, decoded.envelope, decoded.payload, touched);
+    }
+    this.#afterBatch(batch, touched);
+  }
+
+  #afterBatch(batch: ReadBatch, touched: Set<Entry>): void {
+    if (this.#isOver) return;
+    this.#positions.advance(batch.nextOffset);
+    if (!this.#isLive && batch.nextOffset > this.#claimOffset) this.#goLive();
+    else if (this.#isLive) for (const entry of touched) this.#decide(entry);
+    if (this.#isLive) this.#positions.schedule(() => this.#committer?.kick());
+  }
+
+  #fold(record: LogRecord, type: string, envelope: Envelope, payload: () => unknown, touched: Set<Entry>): void {
+    if (envelope.correlationId === null || record.value === null) return;
+    const folded: FoldedRecord = { offset: record.offset, type, envelope, value: record.value, payload };
+    try {
+      const result = this.#table.fold(folded);
+      if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded, touched);
+      else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry);
+    } catch (error) {
+      if (error instanceof InvariantViolation) throw error;
+      this.#deadLetter(record, `${type} cannot be folded: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #onTouched(entry: Entry, hasEnded: boolean, touched: Set<Entry>): void {
+    const { instance } = entry;
+    if (!hasEnded) {
+      touched.add(entry);
+      return;
+    }
+    touched.delete(entry);
+    this.#timers.disarm(entry.key);
+    this.#positions.ended(entry);
+    const { counters } = this.#options.environment;
+    if (instance.saga.isInitiator) {
+      if (instance.status === 'COMPLETED') counters.sagasCompleted++;
+      else counters.sagasFailed++;
+    }
+    const parent = instance.subSaga === null ? undefined : this.#table.get(instance.correlationId);
+    if (parent !== undefined) touched.add(parent);
+  }
+
+  #onRefused(record: LogRecord, refusal: string, entry: Entry | null): void {
+    const { counters, logger } = this.#options.environment;
+    if (refusal === 'DUPLICATE' || refusal === 'AFTER_END') counters.duplicates++;
+    else counters.refused++;
+    logger.debug({ offset: record.offset, refusal, sagaId: entry?.instance.correlationId }, 'record refused, state unchanged');
+    if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
+      if (entry?.instance.saga.isInitiator === true) this.#deadLetter(record, refusal);
+    }
+  }
+
+  #goLive(): void {
+    this.#isLive = true;
+    this.#liveSinceMs = this.#options.environment.clock.nowMillis();
+    for (const entry of this.#table.entries()) markSuspects(entry);
+    for (const entry of [...this.#table.entries()]) this.#decide(entry);
+    this.#resolveLive?.();
+    for (const [key, offset] of this.#table.unknownVersions) this.#options.environment.logger.error({ instance: key, offset }, 'open instance of a definition version that this worker does not know: it holds the watermark');
+  }
+
+  #onWake(keys: readonly string[]): void {
+    if (!this.#isLive) return;
+    for (const key of keys) {
+      const entry = this.#table.get(key);
+      if (entry !== undefined) this.#decide(entry);
+    }
+  }
+
+  #decide(entry: Entry): void {
+    const { instance } = entry;
+    if (!concerns(instance.saga)) return;
+    const { actions, wakeAtMs } = decide(instance, { ...this.#world, nowMs: this.#options.environment.clock.nowMillis(), isBusy: (key) => entry.busy?.has(key) ?? false });
+    if (wakeAtMs !== null) this.#timers.arm(entry.key, wakeAtMs);
+    for (const action of actions) this.#actions.carryOut(entry, action);
+  }
+
+  #verdictOf(instance: Instance, step: CompiledStep, item: string | null) {
+    const handler = erase<AwaitHandler<SagaShape, unknown>>(step.handler);
+    return handler.verdict(instance.awaits?.[step.index] ?? handler.initial, this.#contextOf(instance, step, item, 'execute'));
+  }
+
+  #contextOf(instance: Instance, step: CompiledStep, item: string | null, phase: 'execute' | 'compensate') {
+    return this.#outputs.context(instance, { step, item, attempt: 1, nowMs: this.#options.environment.clock.nowMillis(), phase });
+  }
+
+  #endedChild(instance: Instance, step: CompiledStep) {
+    if (step.definition.kind !== 'child') return null;
+    const child = this.#table.endedChild(instanceKey(instance.correlationId, step.definition.saga));
+    if (child === undefined) return null;
+    const { result } = child.saga.definition;
+    const resultStep = result === undefined ? undefined : child.saga.steps[child.saga.indexOf.get(result) ?? -1];
+    const output = resultStep === undefined ? null : (slotOf(child, resultStep, null)?.output ?? null);
+    return { isCompleted: child.status === 'COMPLETED', reason: child.firstFailure?.reason ?? child.status, output, eventId: child.endEventId };
+  }
+
+  #submit(entry: Entry, records: readonly RecordToWrite[]): void {
+    this.#committer?.submit({ records, concerns: entry.key });
+  }
+
+  #deadLetter(record: LogRecord, reason: string): void {
+    if (record.offset < this.#positions.committedOffset) return;
+    const { environment, participant } = this.#options;
+    environment.counters.deadLetters++;
+    environment.logger.error({ topic: record.topic, partition: record.partition, offset: record.offset, reason }, 'record goes to dead letters');
+    const letter = deadLetter(environment, participant, record, reason);
+    this.#committer?.submit({ records: [letter], concerns: null });
+  }
+
+  /** Poison: the originals go to dead letters, the instance waits for a person. */
+  #park(records: readonly RecordToWrite[], concernsKey: string | null, message: string): readonly RecordToWrite[] {
+    const { environment, participant } = this.#options;
+    environment.logger.error({ instance: concernsKey, message }, 'outbox refused for good: instance parked');
+    environment.counters.deadLetters += records.length;
+    const letters = records.map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, `refused by the log: ${message}`));
+    const entry = concernsKey === null ? undefined : this.#table.get(concernsKey);
+    return entry === undefined ? letters : [...letters, ...this.#answers.parked(entry, message)];
+  }
+}
+
+/** Whether the participant has anything to do with instances of this saga. */
+const concerns = (saga: CompiledSaga): boolean => saga.isInitiator || saga.owned.length > 0;
+
+/** Forward slots that were ready before this task went live: a predecessor may have called the vendor for them. */
+const markSuspects = (entry: Entry): void => {
+  const { instance } = entry;
+  for (const step of instance.saga.owned) {
+    if (step.definition.kind !== 'effect' || !isReady(instance, step)) continue;
+    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(instance, step.index).keys()];
+    for (const item of items) {
+      if (slotOf(instance, step, item)?.outcome == null) (entry.suspects ??= new Set()).add(forwardKey(step, item));
+    }
+  }
+};

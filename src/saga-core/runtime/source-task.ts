@@ -1,0 +1,110 @@
+import type { SourceDefinition } from '../definition/entity.ts';
+import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import { partitionKey } from '../ports/index.ts';
+import { Committer } from './committer.ts';
+import { deadLetter } from './dead-letters.ts';
+import { Records } from './records.ts';
+import { decodeLearning, type TaskEnd } from './takeover.ts';
+import type { TaskEnvironment } from './task-environment.ts';
+import { transactionalId } from './topics.ts';
+
+export type SourceTaskOptions = {
+  readonly environment: TaskEnvironment;
+  readonly participant: string;
+  readonly definition: SourceDefinition;
+  readonly partition: number;
+  readonly onEnd: (end: TaskEnd) => void;
+};
+
+/**
+ * Reads one partition of a topic of facts and only sends entity commands, each exactly once: commands and position lie
+ * in one transaction, and the position is read only after older writers are fenced.
+ */
+export class SourceTask {
+  readonly #options: SourceTaskOptions;
+  readonly #at: TopicPartition;
+  readonly #records: Records;
+  readonly #writer: TransactionalWriter;
+  #committer: Committer | null = null;
+  #subscription: Subscription | null = null;
+  #nextOffset = 0;
+  #isOver = false;
+  #isLive = false;
+
+  constructor(options: SourceTaskOptions) {
+    this.#options = options;
+    const { environment, participant, definition } = options;
+    this.#at = { topic: environment.names.facts(definition.topic), partition: options.partition };
+    this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names: environment.names, partitionsOf: environment.partitionsOf });
+    this.#writer = environment.log.writer(transactionalId(environment.names, participant, this.#at.topic, options.partition));
+  }
+
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  async start(): Promise<void> {
+    const { environment, participant } = this.#options;
+    const fenced = await this.#writer.fence();
+    if (fenced.status === 'failed') return this.#end({ code: 'FENCED', message: fenced.message });
+    environment.counters.takeovers++;
+    const group = environment.names.group(participant);
+    const [position, logStart] = await Promise.all([environment.log.committedPosition(group, this.#at), environment.log.logStartOffset(this.#at)]);
+    this.#nextOffset = Math.max(position?.offset ?? logStart, logStart);
+    this.#committer = new Committer({
+      writer: this.#writer,
+      group,
+      positions: () => null,
+      onDead: ({ code, message }) => this.#end({ code, message }),
+      onPoison: (item) => item.records.map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, 'refused by the log')),
+    });
+    if (this.#isOver) return;
+    this.#isLive = true;
+    this.#subscription = environment.reader.subscribe({ ...this.#at, offset: this.#nextOffset }, {
+      onBatch: (batch) => this.#onBatch(batch),
+      onError: (error) => this.#end({ code: 'READ_ERROR', message: `${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#close();
+    await this.#committer?.close();
+    await this.#writer.close();
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    this.#isLive = false;
+    this.#subscription?.close();
+  }
+
+  #end(end: TaskEnd): void {
+    if (this.#isOver) return;
+    this.#close();
+    void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
+  }
+
+  async #onBatch(batch: ReadBatch): Promise<void> {
+    const written: RecordToWrite[] = [];
+    for (const record of batch.records) await this.#map(record, written);
+    if (this.#isOver) return;
+    this.#nextOffset = batch.nextOffset;
+    // The position travels with the commands of what it passes.
+    const position = { ...this.#at, offset: this.#nextOffset, metadata: '' };
+    if (batch.records.length > 0) this.#committer?.submit({ records: written, concerns: null, position });
+  }
+
+  async #map(record: LogRecord, written: RecordToWrite[]): Promise<void> {
+    if (record.value === null) return;
+    const { environment, participant, definition } = this.#options;
+    const decoded = await decodeLearning(environment.codec, record.value);
+    if (decoded.status === 'undecodable') {
+      environment.counters.deadLetters++;
+      written.push(deadLetter(environment, participant, record, decoded.reason));
+      return;
+    }
+    const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8');
+    const commands = definition.map({ type: decoded.type, eventId: decoded.envelope.eventId, key, payload: decoded.payload() });
+    commands.forEach((command, index) => written.push(this.#records.command(command, `${decoded.envelope.eventId}/${participant}.${index}`, null)));
+  }
+}

@@ -1,0 +1,78 @@
+import { opsPartitionClaimed } from '#contracts/core';
+import { event } from '../definition/results.ts';
+import type { Codec, DecodedEvent, EventLog, LogRecord, RandomSource, ReadError, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import { partitionKey } from '../ports/index.ts';
+import type { Records } from './records.ts';
+
+/** Why a task is over, and so what its worker does next: all but STOPPED lead to a new takeover. */
+export type TaskEnd = { readonly code: 'STOPPED' | 'FENCED' | 'UNKNOWN' | 'REFUSED' | 'SUPERSEDED' | 'READ_ERROR' | 'WATERMARK_LOST'; readonly message: string };
+
+export type Claim = { readonly offsets: ReadonlyMap<string, number>; readonly claimId: string };
+
+/**
+ * Fences every older writer of the id, then claims the partitions in one transaction (RUNTIME 5.1, steps 1 and 2).
+ * Whatever a predecessor committed lies before the claim.
+ */
+export const fenceAndClaim = async (options: {
+  readonly writer: TransactionalWriter;
+  readonly records: Records;
+  readonly random: RandomSource;
+  readonly participant: string;
+  readonly worker: string;
+  readonly partitions: readonly TopicPartition[];
+}): Promise<Claim | TaskEnd> => {
+  const fenced = await options.writer.fence();
+  if (fenced.status === 'failed') return { code: 'FENCED', message: `fence: ${fenced.message}` };
+  const claimId = options.random.id();
+  const claims = options.partitions.map(({ topic, partition }) =>
+    options.records.plain(topic, `claim:${options.participant}:${partition}`, event(opsPartitionClaimed, {
+      group: options.participant, worker: options.worker, claimId, topic, partition, at: options.records.nowMs,
+    }), { eventId: `claim:${claimId}:${topic}/${partition}`, partition }),
+  );
+  const outcome = await options.writer.commit({ records: claims });
+  switch (outcome.status) {
+    case 'committed': return { offsets: outcome.baseOffsets, claimId };
+    case 'fenced': return { code: 'FENCED', message: `claim: ${outcome.message}` };
+    case 'unknown': return { code: 'UNKNOWN', message: `claim: ${outcome.message}` };
+    case 'not-committed': return { code: 'REFUSED', message: `claim: ${outcome.code} ${outcome.message}` };
+  }
+};
+
+/** Decodes one value, fetching its writer's schema first where this process has not met it. Null: undecodable, with the reason. */
+export const decodeLearning = async (codec: Codec, value: Uint8Array): Promise<DecodedEvent | { readonly status: 'undecodable'; readonly reason: string }> => {
+  const first = codec.decode(value);
+  if (first.status !== 'unknown-schema') return first;
+  try {
+    await codec.learn(first.schemaId);
+  } catch (error) {
+    return { status: 'undecodable', reason: `schema ${first.schemaId}: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  const second = codec.decode(value);
+  return second.status === 'unknown-schema' ? { status: 'undecodable', reason: `schema ${first.schemaId} stays unknown` } : second;
+};
+
+/**
+ * Reads a partition from its start up to and including the own claim: the takeover of compacted topics (checkpoints,
+ * entity state). Compaction may have removed the own claim in favour of a newer one: then the reader is superseded.
+ */
+export const readToClaim = (log: EventLog, options: { readonly partition: TopicPartition; readonly claimOffset: number; readonly onRecord: (record: LogRecord) => Promise<void> | void }): Promise<TaskEnd | null> =>
+  new Promise((resolve) => {
+    void (async () => {
+      const offset = await log.logStartOffset(options.partition);
+      const subscription = log.reader().subscribe({ ...options.partition, offset }, {
+        onBatch: async (batch) => {
+          let isReached = false;
+          for (const record of batch.records) {
+            if (record.offset >= options.claimOffset) isReached = true;
+            if (record.offset <= options.claimOffset) await options.onRecord(record);
+          }
+          if (!isReached && batch.nextOffset <= options.claimOffset) return;
+          subscription.close();
+          resolve(null);
+        },
+        onError: (error: ReadError) => resolve({ code: 'READ_ERROR', message: `${partitionKey(error)}: ${error.code} ${error.message}` }),
+      });
+    })().catch((error: unknown) => resolve({ code: 'READ_ERROR', message: `${partitionKey(options.partition)}: ${String(error)}` }));
+  });
+
+export const isTaskEnd = (value: Claim | TaskEnd): value is TaskEnd => 'code' in value;

@@ -1,0 +1,62 @@
+import type { Clock, Codec, EventLog, PartitionReader, RandomSource } from '../ports/index.ts';
+import type { TopicNames } from './topics.ts';
+
+/** Structured log lines; pino's shape. */
+export type Log = {
+  readonly debug: (fields: object, message: string) => void;
+  readonly info: (fields: object, message: string) => void;
+  readonly warn: (fields: object, message: string) => void;
+  readonly error: (fields: object, message: string) => void;
+};
+export const SILENT_LOG: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Everything a task takes from its worker. */
+export type TaskEnvironment = {
+  readonly log: EventLog;
+  readonly reader: PartitionReader;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly names: TopicNames;
+  readonly worker: string;
+  readonly logger: Log;
+  readonly partitionsOf: (topic: string) => number;
+  readonly counters: Counters;
+  readonly limits: TaskLimits;
+};
+
+/** Bounds of one task; times in milliseconds. */
+export type TaskLimits = {
+  /** Effects under way at once, per task. */
+  readonly effectsMax: number;
+  /** The position is committed at most this often. */
+  readonly positionIntervalMs: number;
+  /** An instance open longer is checkpointed. */
+  readonly checkpointWindowMs: number;
+  /** Ids of ended instances are remembered this long. */
+  readonly dedupeWindowMs: number;
+};
+export const DEFAULT_LIMITS: TaskLimits = { effectsMax: 1_024, positionIntervalMs: 1_000, checkpointWindowMs: 600_000, dedupeWindowMs: 86_400_000 };
+
+/** Counts of one participant, as `stats` and metrics show them. */
+export type Counters = {
+  triggered: number;
+  completed: number;
+  failed: number;
+  retries: number;
+  compensated: number;
+  quarantined: number;
+  duplicates: number;
+  refused: number;
+  inFlight: number;
+  sagasStarted: number;
+  sagasCompleted: number;
+  sagasFailed: number;
+  transactions: number;
+  deadLetters: number;
+  takeovers: number;
+};
+export const newCounters = (): Counters => ({
+  triggered: 0, completed: 0, failed: 0, retries: 0, compensated: 0, quarantined: 0, duplicates: 0, refused: 0, inFlight: 0,
+  sagasStarted: 0, sagasCompleted: 0, sagasFailed: 0, transactions: 0, deadLetters: 0, takeovers: 0,
+});

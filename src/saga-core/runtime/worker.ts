@@ -1,0 +1,223 @@
+import type { ParticipantDefinition } from '../definition/participant.ts';
+import type { Assignment, Cancel, Clock, Codec, EventLog, GroupToJoin, Membership, RandomSource } from '../ports/index.ts';
+import { partitionKey } from '../ports/index.ts';
+import { catalogueOf, participantFaults } from './catalogue.ts';
+import { EntityTask } from './entity-task.ts';
+import { SagaTask } from './saga-task.ts';
+import { SourceTask } from './source-task.ts';
+import type { TaskEnd } from './takeover.ts';
+import { type Counters, DEFAULT_LIMITS, type Log, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
+import { type TopicNames, topicNames } from './topics.ts';
+
+export type WorkerOptions = {
+  readonly participants: readonly ParticipantDefinition[];
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  /** Topic prefix. */
+  readonly namespace: string;
+  /** Name of this process in claims; default random. */
+  readonly name?: string;
+  readonly logger?: Log;
+  readonly limits?: Partial<TaskLimits>;
+  readonly membership?: Pick<GroupToJoin, 'sessionTimeoutMs' | 'heartbeatIntervalMs'>;
+};
+
+export type ParticipantStatus = { readonly participant: string; readonly counters: Readonly<Counters>; readonly tasks: number; readonly liveTasks: number; readonly openInstances: number };
+
+export type Worker = {
+  /** Joins every participant's group; resolves when each has its first assignment and all tasks of it are live. */
+  readonly start: () => Promise<void>;
+  /** Drains: ends transactions under way, then leaves the groups. Idempotent. */
+  readonly stop: () => Promise<void>;
+  readonly status: () => readonly ParticipantStatus[];
+};
+
+type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<void>; readonly isLive: boolean; readonly openCount?: number };
+
+const RESTART_FIRST_MS = 20;
+const RESTART_MAX_MS = 5_000;
+
+/** Runs participants in this process. Throws at once, with every fault, when a participant is not well defined. */
+export const createWorker = (options: WorkerOptions): Worker => {
+  const faults = options.participants.flatMap((participant) => participantFaults(participant).map((fault) => `${participant.name}: ${fault}`));
+  if (faults.length > 0) throw new Error(`worker refused:\n- ${faults.join('\n- ')}`);
+  const hosts = options.participants.map((participant) => new ParticipantHost(participant, options));
+  return {
+    start: async () => { await Promise.all(hosts.map((host) => host.start())); },
+    stop: async () => { await Promise.all(hosts.map((host) => host.stop())); },
+    status: () => hosts.map((host) => host.status()),
+  };
+};
+
+/** Every topic the participant reads or writes. */
+export const topicsOf = (participant: ParticipantDefinition, contexts: readonly string[], names: TopicNames): readonly string[] => {
+  const { writesTo } = participant;
+  return [...new Set([
+    names.deadLetters,
+    names.ops,
+    ...contexts.flatMap((context) => [names.saga(context), names.checkpoints(participant.name, context)]),
+    ...(writesTo.contexts ?? []).map((context) => names.saga(context)),
+    ...participant.entities.flatMap((entity) => [names.commands(entity.name), names.state(entity.name)]),
+    ...(writesTo.entities ?? []).map((entity) => names.commands(entity)),
+    ...[...participant.sources.map((source) => source.topic), ...(writesTo.facts ?? [])].map((topic) => names.facts(topic)),
+  ])];
+};
+
+/** Partition counts never change during a topic's life: asked once, then known without waiting. */
+export const loadPartitionCounts = async (log: EventLog, topics: readonly string[]): Promise<(topic: string) => number> => {
+  const counts = new Map(await Promise.all(topics.map(async (topic) => [topic, await log.partitionCount(topic)] as const)));
+  return (topic) => {
+    const count = counts.get(topic);
+    if (count === undefined) throw new Error(`topic ${topic} is not among those this participant declares to write to: add it to writesTo`);
+    return count;
+  };
+};
+
+/** One participant: a member of its group and the tasks of what it is assigned. */
+class ParticipantHost {
+  readonly #participant: ParticipantDefinition;
+  readonly #options: WorkerOptions;
+  readonly #counters = newCounters();
+  readonly #tasks = new Map<string, Task>();
+  readonly #restarts = new Map<string, Cancel>();
+  readonly #attempts = new Map<string, number>();
+  #assigned = new Set<string>();
+  #membership: Membership | null = null;
+  #environment: TaskEnvironment | null = null;
+  #isStopped = false;
+  readonly #catalogue: ReturnType<typeof catalogueOf>;
+
+  constructor(participant: ParticipantDefinition, options: WorkerOptions) {
+    this.#participant = participant;
+    this.#options = options;
+    this.#catalogue = catalogueOf(participant);
+  }
+
+  status(): ParticipantStatus {
+    const tasks = [...this.#tasks.values()];
+    return {
+      participant: this.#participant.name,
+      counters: this.#counters,
+      tasks: tasks.length,
+      liveTasks: tasks.filter((task) => task.isLive).length,
+      openInstances: tasks.reduce((sum, task) => sum + (task.openCount ?? 0), 0),
+    };
+  }
+
+  async start(): Promise<void> {
+    const options = this.#options;
+    const names = topicNames(options.namespace);
+    const topics = this.#topics();
+    this.#environment = {
+      log: options.log,
+      reader: options.log.reader(),
+      codec: options.codec,
+      clock: options.clock,
+      random: options.random,
+      names,
+      worker: options.name ?? options.random.id(),
+      logger: options.logger ?? SILENT_LOG,
+      partitionsOf: await loadPartitionCounts(options.log, topicsOf(this.#participant, this.#catalogue.contexts, names)),
+      counters: this.#counters,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    };
+    await new Promise<void>((resolve, reject) => {
+      options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
+        onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve); },
+        onLost: () => { void this.#onLost(); },
+        // Tasks live on through a rebalance: a fence is what ends them, and most partitions stay where they are.
+        beforeRejoin: () => Promise.resolve(),
+      }).then((membership) => { this.#membership = membership; }, reject);
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const cancel of this.#restarts.values()) cancel();
+    const tasks = [...this.#tasks.values()];
+    this.#tasks.clear();
+    await Promise.all(tasks.map((task) => task.stop()));
+    await this.#membership?.leave();
+  }
+
+  /** One set for all: a partition's saga, checkpoint, command and state topics belong together. */
+  #topics(): GroupToJoin['topics'] {
+    const names = topicNames(this.#options.namespace);
+    const topics = [
+      ...this.#catalogue.contexts.map((context) => names.saga(context)),
+      ...this.#participant.entities.map((entity) => names.commands(entity.name)),
+      ...this.#participant.sources.map((source) => names.facts(source.topic)),
+    ];
+    return topics.map((topic) => ({ topic, set: topic }));
+  }
+
+  async #onAssigned(assignment: Assignment): Promise<void> {
+    if (this.#isStopped) return;
+    const assigned = new Map(assignment.partitions.map((partition) => [partitionKey(partition), partition]));
+    this.#assigned = new Set(assigned.keys());
+    const lost = [...this.#tasks].filter(([key]) => !assigned.has(key));
+    await Promise.all(lost.map(([key]) => this.#stopTask(key)));
+    await Promise.all([...assigned].filter(([key]) => !this.#tasks.has(key)).map(([key, { topic, partition }]) => this.#startTask(key, topic, partition)));
+  }
+
+  async #onLost(): Promise<void> {
+    this.#assigned = new Set();
+    await Promise.all([...this.#tasks.keys()].map((key) => this.#stopTask(key)));
+  }
+
+  async #stopTask(key: string): Promise<void> {
+    const task = this.#tasks.get(key);
+    this.#tasks.delete(key);
+    this.#restarts.get(key)?.();
+    this.#restarts.delete(key);
+    await task?.stop();
+  }
+
+  async #startTask(key: string, topic: string, partition: number): Promise<void> {
+    if (this.#isStopped || !this.#assigned.has(key) || this.#environment === null) return;
+    const task = this.#createTask(this.#environment, topic, partition, (end) => this.#onEnd(key, topic, partition, end));
+    if (task === null) return;
+    this.#tasks.set(key, task);
+    await task.start();
+    if (task.isLive) this.#attempts.delete(key);
+  }
+
+  #createTask(environment: TaskEnvironment, topic: string, partition: number, onEnd: (end: TaskEnd) => void): Task | null {
+    const { names } = environment;
+    const common = { environment, participant: this.#participant.name, partition, onEnd };
+    const context = this.#catalogue.contexts.find((candidate) => names.saga(candidate) === topic);
+    if (context !== undefined) return new SagaTask({ ...common, context, catalogue: this.#catalogue });
+    const entity = this.#participant.entities.find((candidate) => names.commands(candidate.name) === topic);
+    if (entity !== undefined) return new EntityTask({ ...common, definition: entity });
+    const source = this.#participant.sources.find((candidate) => names.facts(candidate.topic) === topic);
+    return source === undefined ? null : new SourceTask({ ...common, definition: source });
+  }
+
+  /** A new takeover, with back-off, if the group has confirmed since that the partition is still ours. */
+  #onEnd(key: string, topic: string, partition: number, end: TaskEnd): void {
+    this.#tasks.delete(key);
+    const { logger } = this.#options;
+    logger?.warn({ participant: this.#participant.name, partition: key, code: end.code, message: end.message }, 'task ended');
+    if (this.#isStopped || end.code === 'WATERMARK_LOST') {
+      if (end.code === 'WATERMARK_LOST') logger?.error({ partition: key }, end.message);
+      return;
+    }
+    const attempts = (this.#attempts.get(key) ?? 0) + 1;
+    this.#attempts.set(key, attempts);
+    this.#restartLater({ key, topic, partition, endedAtMs: this.#options.clock.monotonicMillis(), isFenced: end.code === 'FENCED', attempts });
+  }
+
+  #restartLater(ended: { readonly key: string; readonly topic: string; readonly partition: number; readonly endedAtMs: number; readonly isFenced: boolean; readonly attempts: number }): void {
+    const delayMs = Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** Math.min(ended.attempts - 1, 10));
+    this.#restarts.set(ended.key, this.#options.clock.after(delayMs, () => {
+      this.#restarts.delete(ended.key);
+      if (this.#isStopped || !this.#assigned.has(ended.key) || this.#tasks.has(ended.key)) return;
+      const isConfirmed = !ended.isFenced || (this.#membership?.confirmedAtMonotonicMs() ?? 0) > ended.endedAtMs;
+      if (isConfirmed) void this.#startTask(ended.key, ended.topic, ended.partition);
+      else this.#restartLater(ended);
+    }));
+  }
+}
