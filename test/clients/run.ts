@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { createSchemaCodec } from '#adapters/schema-registry';
@@ -10,39 +10,52 @@ import { allEventTypes, type Envelope } from '#contracts';
 import { type Fixture, fromJson } from '../../scripts/contracts/fixtures.ts';
 
 // Goal: a client that is not ours reads every event type with nothing but the addresses of Kafka and the registry.
-// Method: the golden records of every event type, written by our codec to a real topic and read by Confluent's Python client.
+// Method: the golden records of every event type, written by our codec to a real topic, read by Confluent's Python client
+// (compared as values) and by Apache's Java client (which writes them again: compared as bytes).
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const VENV = join(ROOT, '.chorus', 'clients-venv');
 const PYTHON = join(VENV, 'bin', 'python');
+const JARS = join(ROOT, '.chorus', 'jars');
+const CLASSES = join(ROOT, '.chorus', 'clients-classes');
+const CLASSPATH = [CLASSES, join(JARS, 'kafka', '*'), join(JARS, 'apicurio', 'lib', '*')].join(delimiter);
+const PYTHON_HINT = 'Python 3.10 or newer with venv is needed: apt-get install python3 python3-venv';
+const JAVA_HINT = 'a JDK 17 or newer with javac is needed: apt-get install openjdk-17-jdk-headless';
 const CLIENT_TIMEOUT_MS = 180_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
-const run = (command: string, args: readonly string[]): void => {
+const run = (command: string, args: readonly string[], hint: string): void => {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (error !== undefined || status !== 0) {
-    throw new Error(`${command} ${args.join(' ')} failed (${error?.message ?? `exit code ${String(status)}`}): Python 3.10 or newer with venv is needed: apt-get install python3 python3-venv`);
+    throw new Error(`${command} ${args.join(' ')} failed (${error?.message ?? `exit code ${String(status)}`}): ${hint}`);
   }
 };
 
 const preparePython = (): void => {
-  if (!existsSync(PYTHON)) run('python3', ['-m', 'venv', VENV]);
-  run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', join(import.meta.dirname, 'requirements.txt')]);
+  if (!existsSync(PYTHON)) run('python3', ['-m', 'venv', VENV], PYTHON_HINT);
+  run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', join(import.meta.dirname, 'requirements.txt')], PYTHON_HINT);
+};
+
+const prepareJava = (): void => {
+  mkdirSync(CLASSES, { recursive: true });
+  run('javac', ['-cp', CLASSPATH, '-d', CLASSES, join(import.meta.dirname, 'ReadAll.java')], JAVA_HINT);
 };
 
 type Golden = { readonly type: string; readonly value: unknown };
+type Written = Golden & { readonly body: string };
+type Addresses = { readonly kafka: readonly string[]; readonly registry: string };
 
 /** Golden records of the present schemas, in the order of the types. */
-const goldenRecords = (): readonly Golden[] => {
+const goldenRecords = (): readonly Written[] => {
   const folder = join(ROOT, 'schemas', 'fixtures');
   return allEventTypes.flatMap((type) => {
     const names = readdirSync(folder).filter((name) => name.startsWith(`${type.name}.v`)).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
     const fixture = JSON.parse(readFileSync(join(folder, names.at(-1) ?? `${type.name}.v1.json`), 'utf8')) as Fixture;
-    return fixture.records.map(({ value }) => ({ type: type.name, value }));
+    return fixture.records.map(({ body, value }) => ({ type: type.name, body, value }));
   });
 };
 
-const writeAll = async (records: readonly Golden[], topic: string, addresses: { readonly kafka: readonly string[]; readonly registry: string }): Promise<void> => {
+const writeAll = async (records: readonly Golden[], topic: string, addresses: Addresses): Promise<void> => {
   const codec = createSchemaCodec({ registryUrl: addresses.registry, topicsOf: () => [topic], autoRegister: true });
   await codec.prepare(allEventTypes);
   const types = new Map(allEventTypes.map((type) => [type.name, type]));
@@ -63,14 +76,32 @@ const writeAll = async (records: readonly Golden[], topic: string, addresses: { 
   await producer.disconnect();
 };
 
-const readWithPython = async (count: number, topic: string, addresses: { readonly kafka: readonly string[]; readonly registry: string }): Promise<readonly Golden[]> => {
+const readWithPython = async (count: number, topic: string, addresses: Addresses): Promise<readonly Golden[]> => {
   const args = [join(import.meta.dirname, 'read_all.py'), addresses.kafka.join(','), addresses.registry, topic, String(count)];
   const { stdout } = await promisify(execFile)(PYTHON, args, { timeout: CLIENT_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX });
   return stdout.trim().split('\n').map((line) => JSON.parse(line) as Golden);
 };
 
+const readWithJava = async (count: number, topic: string, addresses: Addresses): Promise<readonly string[]> => {
+  const args = ['-Xmx256m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', CLASSPATH, 'ReadAll', addresses.kafka.join(','), addresses.registry, topic, String(count)];
+  const { stdout } = await promisify(execFile)('java', args, { timeout: CLIENT_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX });
+  return stdout.trim().split('\n');
+};
+
+const compareWithJava = (written: readonly Written[], read: readonly string[]): number => {
+  let failed = 0;
+  for (const [index, { type, body, value }] of written.entries()) {
+    const { envelope } = value as { readonly envelope: { readonly eventId: string } };
+    const expected = [type, type, envelope.eventId, body].join('\t');
+    if (read[index] === expected) continue;
+    failed += 1;
+    console.error(`${type}: written ${expected}\n  read and written again by Java as ${String(read[index])}`);
+  }
+  return failed;
+};
+
 // JSON has one kind of number: Python's 0.625 and ours, its 9007199254740991 and ours, compare as they are parsed.
-const compare = (written: readonly Golden[], read: readonly Golden[]): number => {
+const compareWithPython = (written: readonly Golden[], read: readonly Golden[]): number => {
   let failed = 0;
   for (const [index, record] of written.entries()) {
     const found = read[index];
@@ -86,15 +117,19 @@ const main = async (): Promise<void> => {
   let failed = 0;
   try {
     preparePython();
-    const platform = await startLocalPlatform({ instance: `clients-${process.pid}` });
+    prepareJava();
+    const instance = `clients-${process.pid}`;
+    const platform = await startLocalPlatform({ instance });
     try {
       const topic = `t${randomBytes(5).toString('hex')}.clients`;
       const written = goldenRecords();
       await writeAll(written, topic, platform);
-      failed = compare(written, await readWithPython(written.length, topic, platform));
-      passed = written.length - failed;
+      failed += compareWithPython(written, await readWithPython(written.length, topic, platform));
+      failed += compareWithJava(written, await readWithJava(written.length, topic, platform));
+      passed = 2 * written.length - failed;
     } finally {
       await platform.stop();
+      rmSync(join(ROOT, '.chorus', instance), { recursive: true, force: true });
     }
   } catch (error) {
     console.error(error);

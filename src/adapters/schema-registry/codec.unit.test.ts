@@ -235,6 +235,20 @@ test('an event that no topic carries cannot be prepared', async () => {
   await expect(Promise.resolve().then(() => homeless.prepare([happened]))).rejects.toMatchObject({ code: 'CODEC_NO_TOPIC', message: expect.stringMatching(/topics\.yaml/) });
 });
 
+// Block counts as broken or hostile bytes have them: 2^40 items in nothing.
+const HUGE_COUNT = [0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+test.each([
+  ['array', { type: 'array', items: 'string' }],
+  ['map', { type: 'map', values: 'string' }],
+  ['array of nothing', { type: 'array', items: { type: 'record', name: 'Nothing', fields: [] } }],
+  ['bytes', 'bytes'],
+])('a size that the bytes cannot hold is refused before anything is allocated: %s', async (_, type) => {
+  const sized = dataType('thing.Sized', { type: 'record', name: 'Sized', namespace: 'thing', fields: [{ name: 'many', type }] });
+  const reader = createInMemoryCodec();
+  await reader.prepare([sized]);
+  expect(() => reader.decodeData(Uint8Array.from([0, 0, 0, 0, 1, ...HUGE_COUNT]))).toThrow(expect.objectContaining({ code: 'CODEC_UNDECODABLE' }));
+});
+
 test('what is registered is the source of the schema, defaults and attributes included', async () => {
   const registry = createInMemoryRegistry();
   await createInMemoryCodec({ registry }).prepare([happened]);
