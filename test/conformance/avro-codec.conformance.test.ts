@@ -1,0 +1,7 @@
+import { createInMemoryCodec, createInMemoryRegistry } from '#adapters/schema-registry';
+import { codecConformance } from './codec.ts';
+
+codecConformance('Avro codec', () => {
+  const registry = createInMemoryRegistry();
+  return { codec: (options = {}) => createInMemoryCodec({ registry, ...options }) };
+});
