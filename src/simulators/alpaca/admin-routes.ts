@@ -1,6 +1,7 @@
-import { type AdminRoute, arrayOf, isRecord, recordOf, type SimReply, type SimRequest, textOf, wholeOf } from '../support/index.ts';
+import { type AdminRoute, arrayOf, type AssignmentBook, isRecord, recordOf, type SimReply, type SimRequest, textOf, wholeOf } from '../support/index.ts';
 import { parseDecimal } from './decimal.ts';
-import { parseStep, type ScriptBook } from './script.ts';
+import type { FillScript } from './engine-types.ts';
+import { parseStep } from './script.ts';
 import type { StreamMode, TradeStream } from './stream.ts';
 import type { Account, Venue } from './venue.ts';
 import { orderWithLegs, parseQuote, positionBody, accountBody } from './wire.ts';
@@ -11,7 +12,7 @@ const badRequest = (message: string): SimReply => ({ status: 400, body: { messag
 export type AdminContext = {
   readonly venue: Venue;
   readonly stream: TradeStream;
-  readonly scripts: ScriptBook;
+  readonly scripts: AssignmentBook<FillScript>;
   /** Cancel confirmations by order: client order id or order id → milliseconds. */
   readonly confirmations: Map<string, number>;
   readonly nowMs: () => number;

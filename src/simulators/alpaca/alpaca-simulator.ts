@@ -1,10 +1,10 @@
-import { isRecord, type JsonRecord, type AdminRoute, type SimReply, type SimRequest, startSimulator, textOf, wholeOf, recordOf } from '../support/index.ts';
+import { behaviorRoutes, createAssignmentBook, type JsonRecord, recordOf, type SimRequest, startSimulator, textOf, wholeOf } from '../support/index.ts';
 import { alpacaAdminRoutes } from './admin-routes.ts';
 import { behaviorFaultOf, behaviorOrderId, behaviorProblem, behaviorScript, DEFAULT_BEHAVIOR } from './behavior.ts';
 import { parseDecimal } from './decimal.ts';
 import type { PlaceRequest } from './engine-types.ts';
 import { alpacaRoutes } from './routes.ts';
-import { createScriptBook, parseScript } from './script.ts';
+import { parseScript } from './script.ts';
 import { createTradeStream } from './stream.ts';
 import { createVenue, type Account } from './venue.ts';
 import { tradeUpdateBody } from './wire.ts';
@@ -47,7 +47,7 @@ const cashOf = (text: string): bigint => {
 /** Alpaca on real sockets: REST, the binary trade_updates stream and the /admin controls (docs/reference/simulators.md). */
 export const startAlpacaSimulator = async (options: AlpacaSimulatorOptions = {}): Promise<AlpacaSimulator> => {
   const nowMs = (): number => Date.now();
-  const scripts = createScriptBook();
+  const scripts = createAssignmentBook('script', parseScript);
   const confirmations = new Map<string, number>();
   let behavior: JsonRecord = DEFAULT_BEHAVIOR;
 
@@ -71,7 +71,7 @@ export const startAlpacaSimulator = async (options: AlpacaSimulatorOptions = {})
   const dress = (request: PlaceRequest): PlaceRequest => {
     const variant = request.clientOrderId === null ? null : simulator.planner.variantOf(request.clientOrderId, request.symbol);
     const planned = recordOf(variant?.extra)['script'];
-    const script = scripts.take(request.clientOrderId, request.symbol) ?? (planned === undefined ? null : parseScript(planned));
+    const script = scripts.take({ keys: request.clientOrderId === null ? [] : [request.clientOrderId], symbol: request.symbol }) ?? (planned === undefined ? null : parseScript(planned));
     return { ...request, script: script ?? behaviorScript(behavior), orderId: behaviorOrderId(behavior) };
   };
   const setBehavior = (next: JsonRecord): void => {
@@ -87,7 +87,7 @@ export const startAlpacaSimulator = async (options: AlpacaSimulatorOptions = {})
       cancelConfirmedAfterMs: (order) =>
         confirmations.get(order.clientOrderId) ?? confirmations.get(order.id) ?? wholeOf(behavior['cancel_confirmed_after_millis'], 0) ?? 0,
     }),
-    adminRoutes: [...alpacaAdminRoutes({ venue, stream, scripts, confirmations, nowMs }), ...behaviorRoutes(() => behavior, setBehavior)],
+    adminRoutes: [...alpacaAdminRoutes({ venue, stream, scripts, confirmations, nowMs }), ...behaviorRoutes({ read: () => behavior, change: setBehavior, initial: DEFAULT_BEHAVIOR, problemWith: behaviorProblem })],
     authorize: (request) => (findAccount(request) === null ? { status: 401, body: { code: 40110000, message: 'request is not authorized' } } : null),
     errorBody: (status) => ({ code: status * 100_000, message: `simulated error ${status}` }),
     behaviorFault: (target) => behaviorFaultOf(behavior, target),
@@ -117,23 +117,4 @@ export const startAlpacaSimulator = async (options: AlpacaSimulatorOptions = {})
       setImmediate(venue.stop);
     },
   };
-};
-
-const behaviorRoutes = (read: () => JsonRecord, change: (behavior: JsonRecord) => void): readonly AdminRoute[] => {
-  const reply = (): SimReply => ({ status: 200, body: read() });
-  return [
-    { method: 'GET', path: '/admin/behavior', handle: reply },
-    {
-      method: 'POST', path: '/admin/behavior',
-      handle: ({ body }) => {
-        if (!isRecord(body)) return { status: 400, body: { message: 'a behaviour is an object' } };
-        const next = { ...read(), ...body };
-        const problem = behaviorProblem(next);
-        if (problem !== null) return { status: 400, body: { message: problem } };
-        change(next);
-        return reply();
-      },
-    },
-    { method: 'DELETE', path: '/admin/behavior', handle: () => (change(DEFAULT_BEHAVIOR), reply()) },
-  ];
 };

@@ -38,34 +38,3 @@ export const parseScript = (value: unknown): FillScript | null => {
   const steps = value.map(parseStep);
   return steps.includes(null) ? null : steps.filter((step) => step !== null);
 };
-
-/** Scripts handed out to orders: by client order id, then by symbol, each as often as it was given. */
-export type ScriptBook = {
-  /** Reads {key?, symbol?, times?, script}; false if unreadable. */
-  readonly add: (value: unknown) => boolean;
-  readonly take: (clientOrderId: string | null, symbol: string) => FillScript | null;
-  readonly clear: () => void;
-};
-
-export const createScriptBook = (): ScriptBook => {
-  let rules: { readonly key: string | null; readonly symbol: string | null; readonly script: FillScript; remaining: number | null }[] = [];
-  return {
-    add: (value) => {
-      const script = isRecord(value) ? parseScript(value['script']) : null;
-      if (!isRecord(value) || script === null) return false;
-      const remaining = value['times'] === null ? null : (wholeOf(value['times'], 1) ?? 1);
-      rules.push({ key: textOf(value['key']), symbol: textOf(value['symbol']), script, remaining });
-      return true;
-    },
-    take: (clientOrderId, symbol) => {
-      const rule = rules.find((each) => (each.key === null || each.key === clientOrderId) && (each.symbol === null || each.symbol === symbol));
-      if (rule === undefined) return null;
-      if (rule.remaining !== null) rule.remaining -= 1;
-      rules = rules.filter((each) => each.remaining !== 0);
-      return rule.script;
-    },
-    clear: () => {
-      rules = [];
-    },
-  };
-};

@@ -1,3 +1,5 @@
+export { type AssignmentBook, type AssignmentTarget, createAssignmentBook } from './assignment-book.ts';
+export { type BehaviorHolder, behaviorRoutes } from './behavior-routes.ts';
 export { createFaultBook, errorFault, type Fault, type FaultBook, type FaultPhase, type FaultTarget, NO_FAULT, parseFault } from './fault.ts';
 export { createFaultPlanner, type FaultPlan, type FaultPlanner, fractionOf, parseFaultPlan, type PlanVariant, variantFor } from './fault-plan.ts';
 export { type SimReply, type SimRequest } from './http-server.ts';

@@ -1,0 +1,1 @@
+export { type ChatSimulator, type ChatSimulatorOptions, type ChatVendor, startChatSimulator } from './chat-simulator.ts';

@@ -1,0 +1,1 @@
+export { type GroqSimulator, type GroqSimulatorOptions, startGroqSimulator } from './groq-simulator.ts';

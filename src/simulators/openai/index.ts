@@ -1,0 +1,1 @@
+export { type OpenaiSimulator, type OpenaiSimulatorOptions, startOpenaiSimulator } from './openai-simulator.ts';
