@@ -59,7 +59,7 @@ class Client implements SagaClient {
   readonly #tails = new Map<string, Tail>();
   #writer: TransactionalWriter | null = null;
   #committer: Promise<Committer> | null = null;
-  #failed: ((reason: Error) => void)[] = [];
+  readonly #failed = new Set<(reason: Error) => void>();
   #isClosed = false;
 
   constructor(options: ClientOptions) {
@@ -133,12 +133,12 @@ class Client implements SagaClient {
     if (this.#isClosed) throw new Error('the client is closed');
     const committer = await (this.#committer ??= this.#open());
     return new Promise((resolve, reject) => {
-      this.#failed.push(reject);
+      this.#failed.add(reject);
       committer.submit({
         records: [record],
         concerns: null,
         onCommitted: (offsetOf) => {
-          this.#failed = this.#failed.filter((other) => other !== reject);
+          this.#failed.delete(reject);
           resolve(offsetOf(record));
         },
       });
@@ -154,8 +154,8 @@ class Client implements SagaClient {
     const fail = (message: string): void => {
       // The next send opens a new writer; what was under way is reported, never repeated.
       this.#committer = null;
-      const waiting = this.#failed;
-      this.#failed = [];
+      const waiting = [...this.#failed];
+      this.#failed.clear();
       for (const reject of waiting) reject(new Error(message));
     };
     return new Committer({
