@@ -1,0 +1,1 @@
+export { type ChatGatewayOptions, createGroqGateway, createOpenaiGateway } from './gateway.ts';
