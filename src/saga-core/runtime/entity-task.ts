@@ -151,7 +151,7 @@ export class EntityTask {
   #refuse(record: LogRecord, reason: string, written: RecordToWrite[]): void {
     const { environment, participant } = this.#options;
     environment.counters.deadLetters++;
-    environment.logger.error({ topic: record.topic, partition: record.partition, offset: record.offset, reason }, 'command goes to dead letters');
+    environment.logger.error('command goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
     written.push(deadLetter(environment, participant, record, reason));
   }
 

@@ -2,7 +2,7 @@ export { createWorker, loadPartitionCounts, type ParticipantStatus, topicsOf, ty
 export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle, type SagaResult } from './client.ts';
 export { catalogueOf, eventTypesOfSagas, participantFaults } from './catalogue.ts';
 export { type TopicNames, topicNames, transactionalId } from './topics.ts';
-export { type Counters, DEFAULT_LIMITS, type Log, SILENT_LOG, type TaskLimits } from './task-environment.ts';
+export { type Counters, DEFAULT_LIMITS, SILENT_LOG, type TaskLimits } from './task-environment.ts';
 export { EMPTY_ENVELOPE, Records } from './records.ts';
 export { bodyHash } from './chain.ts';
 export { Committer } from './committer.ts';

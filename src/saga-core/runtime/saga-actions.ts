@@ -234,7 +234,7 @@ export class SagaActions {
     const { result } = made;
     if (result.status === 'compensated') {
       environment.counters.compensated++;
-      environment.logger.warn({ sagaId: entry.instance.correlationId, step: where.step.name, item: where.item }, `compensated ${where.step.name}`);
+      environment.logger.warn(`compensated ${where.step.name}`, { sagaId: entry.instance.correlationId, step: where.step.name, item: where.item });
       return answers.compensated(entry, where, result, null);
     }
     if (result.status === 'ambiguous' && made.attempt < made.retry.maxAttempts) {

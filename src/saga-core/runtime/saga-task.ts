@@ -2,6 +2,7 @@ import type { Envelope } from '#contracts/core';
 import { type CompiledSaga, type CompiledStep, decide, type DecisionWorld, type FoldedRecord, forwardKey, type Instance, instanceKey, isReady, itemsOf, slotOf } from '../engine/index.ts';
 import { erase, InvariantViolation } from '#kernel';
 import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
+import type { SagaObserver } from '../definition/participant.ts';
 import type { SagaShape } from '../definition/saga.ts';
 import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
@@ -25,6 +26,7 @@ export type SagaTaskOptions = {
   readonly context: string;
   readonly partition: number;
   readonly catalogue: Catalogue;
+  readonly observer: SagaObserver;
   /** Called once, when the task is over for a reason other than `stop`. */
   readonly onEnd: (end: TaskEnd) => void;
 };
@@ -207,6 +209,7 @@ export class SagaTask {
     try {
       const result = this.#table.fold(folded);
       if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded, touched);
+      if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', payload);
       else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry);
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
@@ -228,15 +231,20 @@ export class SagaTask {
       if (instance.status === 'COMPLETED') counters.sagasCompleted++;
       else counters.sagasFailed++;
     }
+    if (instance.status === 'COMPLETED') this.#options.observer.onSagaCompleted?.({ sagaType: instance.saga.definition.type, sagaId: instance.correlationId });
     const parent = instance.subSaga === null ? undefined : this.#table.get(instance.correlationId);
     if (parent !== undefined) touched.add(parent);
   }
 
+  #onQuarantined({ instance }: Entry, stepName: string, payload: () => unknown): void {
+    const { reason } = erase<{ readonly reason: string }>(payload());
+    this.#options.observer.onQuarantined?.({ sagaType: instance.saga.definition.type, sagaId: instance.correlationId, stepName, reason });
+  }
+
   #onRefused(record: LogRecord, refusal: string, entry: Entry | null): void {
-    const { counters, logger } = this.#options.environment;
+    const { counters } = this.#options.environment;
     if (refusal === 'DUPLICATE' || refusal === 'AFTER_END') counters.duplicates++;
     else counters.refused++;
-    logger.debug({ offset: record.offset, refusal, sagaId: entry?.instance.correlationId }, 'record refused, state unchanged');
     if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
       if (entry?.instance.saga.isInitiator === true) this.#deadLetter(record, refusal);
     }
@@ -248,7 +256,7 @@ export class SagaTask {
     for (const entry of this.#table.entries()) markSuspects(entry);
     for (const entry of [...this.#table.entries()]) this.#decide(entry);
     this.#resolveLive?.();
-    for (const [key, offset] of this.#table.unknownVersions) this.#options.environment.logger.error({ instance: key, offset }, 'open instance of a definition version that this worker does not know: it holds the watermark');
+    for (const [key, offset] of this.#table.unknownVersions) this.#options.environment.logger.error('open instance of a definition version that this worker does not know: it holds the watermark', { instance: key, offset });
   }
 
   #onWake(keys: readonly string[]): void {
@@ -294,7 +302,7 @@ export class SagaTask {
     if (record.offset < this.#positions.committedOffset) return;
     const { environment, participant } = this.#options;
     environment.counters.deadLetters++;
-    environment.logger.error({ topic: record.topic, partition: record.partition, offset: record.offset, reason }, 'record goes to dead letters');
+    environment.logger.error('record goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
     const letter = deadLetter(environment, participant, record, reason);
     this.#committer?.submit({ records: [letter], concerns: null });
   }
@@ -302,7 +310,7 @@ export class SagaTask {
   /** Poison: the originals go to dead letters, the instance waits for a person. */
   #park(records: readonly RecordToWrite[], concernsKey: string | null, message: string): readonly RecordToWrite[] {
     const { environment, participant } = this.#options;
-    environment.logger.error({ instance: concernsKey, message }, 'outbox refused for good: instance parked');
+    environment.logger.error('outbox refused for good: instance parked', { instance: concernsKey, message });
     environment.counters.deadLetters += records.length;
     const letters = records.map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, `refused by the log: ${message}`));
     const entry = concernsKey === null ? undefined : this.#table.get(concernsKey);

@@ -1,14 +1,8 @@
-import type { Clock, Codec, EventLog, PartitionReader, RandomSource } from '../ports/index.ts';
+import type { Clock, Codec, EventLog, Log, PartitionReader, RandomSource } from '../ports/index.ts';
 import type { TopicNames } from './topics.ts';
 
-/** Structured log lines; pino's shape. */
-export type Log = {
-  readonly debug: (fields: object, message: string) => void;
-  readonly info: (fields: object, message: string) => void;
-  readonly warn: (fields: object, message: string) => void;
-  readonly error: (fields: object, message: string) => void;
-};
-export const SILENT_LOG: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** For embedders that want no log. */
+export const SILENT_LOG: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Everything a task takes from its worker. */
 export type TaskEnvironment = {

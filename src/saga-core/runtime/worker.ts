@@ -1,12 +1,12 @@
 import type { ParticipantDefinition } from '../definition/participant.ts';
-import type { Assignment, Cancel, Clock, Codec, EventLog, GroupToJoin, Membership, RandomSource } from '../ports/index.ts';
+import type { Assignment, Cancel, Clock, Codec, EventLog, GroupToJoin, Log, Membership, RandomSource } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { catalogueOf, participantFaults } from './catalogue.ts';
 import { EntityTask } from './entity-task.ts';
 import { SagaTask } from './saga-task.ts';
 import { SourceTask } from './source-task.ts';
 import type { TaskEnd } from './takeover.ts';
-import { type Counters, DEFAULT_LIMITS, type Log, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
+import { type Counters, DEFAULT_LIMITS, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
 import { type TopicNames, topicNames } from './topics.ts';
 
 export type WorkerOptions = {
@@ -189,7 +189,7 @@ class ParticipantHost {
     const { names } = environment;
     const common = { environment, participant: this.#participant.name, partition, onEnd };
     const context = this.#catalogue.contexts.find((candidate) => names.saga(candidate) === topic);
-    if (context !== undefined) return new SagaTask({ ...common, context, catalogue: this.#catalogue });
+    if (context !== undefined) return new SagaTask({ ...common, context, catalogue: this.#catalogue, observer: this.#participant.observer ?? {} });
     const entity = this.#participant.entities.find((candidate) => names.commands(candidate.name) === topic);
     if (entity !== undefined) return new EntityTask({ ...common, definition: entity });
     const source = this.#participant.sources.find((candidate) => names.facts(candidate.topic) === topic);
@@ -200,9 +200,9 @@ class ParticipantHost {
   #onEnd(key: string, topic: string, partition: number, end: TaskEnd): void {
     this.#tasks.delete(key);
     const { logger } = this.#options;
-    logger?.warn({ participant: this.#participant.name, partition: key, code: end.code, message: end.message }, 'task ended');
+    logger?.warn('task ended', { participant: this.#participant.name, partition: key, code: end.code, message: end.message });
     if (this.#isStopped || end.code === 'WATERMARK_LOST') {
-      if (end.code === 'WATERMARK_LOST') logger?.error({ partition: key }, end.message);
+      if (end.code === 'WATERMARK_LOST') logger?.error(end.message, { partition: key });
       return;
     }
     const attempts = (this.#attempts.get(key) ?? 0) + 1;
