@@ -1,10 +1,10 @@
-import type { EventLog, TransactionalWriter } from '#saga-core/ports';
+import type { EventLog, Membership, TransactionalWriter } from '#saga-core/ports';
 import { ClusterView } from './cluster.ts';
 import { fetchCommittedPosition } from './committed-position.ts';
 import type { KafkaConfig } from './config.ts';
 import { CODE, codeName } from './error-codes.ts';
 import { KafkaError } from './errors.ts';
-import { joinGroup, type RunningMembership } from './group/membership.ts';
+import { joinGroup } from './group/membership.ts';
 import { listOffset } from './list-offset.ts';
 import { EARLIEST, LATEST } from './protocol/list-offsets-v7.ts';
 import { KafkaPartitionReader } from './reader/partition-reader.ts';
@@ -24,11 +24,11 @@ export type KafkaEventLogOptions = KafkaConfig & {
 export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => {
   const cluster = new ClusterView(options);
   const writers = new Set<TransactionalWriter>();
-  const memberships = new Set<RunningMembership>();
+  const memberships = new Set<Membership>();
   let reader: KafkaPartitionReader | undefined;
 
-  const partitionCount = async (topic: string): Promise<number> => {
-    const view = await cluster.topic(topic);
+  const partitionCount = async (topic: string, maxAgeMs: number = Infinity): Promise<number> => {
+    const view = await cluster.topic(topic, maxAgeMs);
     if (view.errorCode === CODE.NONE) return view.partitions.size;
     const code = view.errorCode === CODE.UNKNOWN_TOPIC_OR_PARTITION ? 'KAFKA_UNKNOWN_TOPIC' : 'KAFKA_REFUSED';
     throw new KafkaError(code, `topic ${topic}: ${codeName(view.errorCode)}`, { brokerCode: view.errorCode });
@@ -47,14 +47,14 @@ export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => 
       return reader;
     },
     join: async (group, listener) => {
-      const membership = await joinGroup({ config: options, group, listener, partitionCount: (topic) => cluster.topic(topic, 0).then((view) => view.partitions.size) });
+      const membership = await joinGroup({ config: options, group, listener, partitionCount: (topic) => partitionCount(topic, 0) });
       memberships.add(membership);
       return membership;
     },
     committedPosition: (group, partition) => fetchCommittedPosition(cluster, group, partition),
     logStartOffset: (partition) => listOffset(cluster, partition, EARLIEST),
     endOffset: (partition) => listOffset(cluster, partition, LATEST),
-    partitionCount,
+    partitionCount: (topic) => partitionCount(topic),
     close: async () => {
       await Promise.all([...memberships].map((membership) => membership.leave()));
       await Promise.all([...writers].map((writer) => writer.close()));

@@ -41,7 +41,7 @@ export type Cluster = {
   readonly disconnect: () => Promise<void>;
   readonly refreshMetadata: () => Promise<void>;
   readonly addMultipleTargetTopics: (topics: readonly string[]) => Promise<void>;
-  readonly findTopicPartitionMetadata: (topic: string) => readonly { readonly partitionId: number }[];
+  readonly findGroupCoordinator: (options: { readonly groupId: string }) => Promise<unknown>;
 };
 
 export type ClusterConstructor = new (options: {
