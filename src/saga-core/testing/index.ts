@@ -11,3 +11,6 @@ export type { BrokerMutants } from './memory-event-log/transactions.ts';
 export {
   createMemoryCodec, createMemorySchemaRegistry, MemoryCodecError, type MemoryCodecErrorCode, type MemoryCodecOptions, type MemorySchemaRegistry,
 } from './memory-codec/memory-codec.ts';
+export type { AuditedRecord, DefinitionLookup, InvariantId, Violation } from './invariants/audited.ts';
+export { type Verification, type VerifyOptions, verifyRecords } from './invariants/invariants.ts';
+export type { VendorEffect } from './invariants/vendor-checks.ts';
