@@ -173,7 +173,7 @@ describe('the command line', () => {
   beforeAll(() => {
     // PostgreSQL runs as another user when the tests run as root.
     execFile('chmod', ['755', home]);
-    for (const name of ['jars', 'toolchain.json', 'python']) {
+    for (const name of ['jars', 'toolchain.json', 'python', 'class-archives']) {
       const target = join(chorusHome(), name);
       if (existsSync(target)) symlinkSync(target, join(home, name));
     }

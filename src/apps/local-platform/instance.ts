@@ -1,4 +1,5 @@
 import { mkdirSync, statfsSync } from 'node:fs';
+import { settleDraft } from './class-archive.ts';
 import { explainFileError, LocalPlatformError } from './errors.ts';
 import type { Part } from './part.ts';
 import type { InstancePaths } from './paths.ts';
@@ -45,10 +46,11 @@ export const serves = async (part: Part, state: PartState | undefined): Promise<
   state !== undefined && isRunning(state.identity) && (await part.answers());
 
 /** Ends one process of an instance and forgets it. */
-export const endPart = async (paths: InstancePaths, name: string, signal?: NodeJS.Signals): Promise<void> => {
+export const endPart = async (paths: InstancePaths, name: string): Promise<void> => {
   const part = readState(paths.state).parts[name];
   if (part === undefined) return;
-  await endProcess(name, part.identity, signal ?? part.stopSignal);
+  const endedOrderly = await endProcess(name, part.identity, part.stopSignal);
+  settleDraft(paths.instance, name, endedOrderly);
   recordPart(paths, name, undefined);
 };
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { archiveFlags } from './class-archive.ts';
 import { LocalPlatformError, messageOf } from './errors.ts';
 import { brokerConfig, type BrokerNode, type BrokerSettings, toProperties } from './kafka-config.ts';
 import { kafkaAnswers } from './kafka-probe.ts';
@@ -123,7 +124,10 @@ export const kafkaPart = (
       return launchProcess({
         name,
         command: using.toolchain.java,
-        args: jvmArgs(using.settings, using.toolchain, config),
+        args: [
+          ...archiveFlags({ instance: paths.instance, name }, { java: using.toolchain.java, jars: using.toolchain.kafkaJars }),
+          ...jvmArgs(using.settings, using.toolchain, config),
+        ],
         logFile: join(paths.logs, `${name}.log`),
         cwd: paths.root,
         stopSignal: 'SIGTERM',

@@ -104,17 +104,17 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
 const ended = (identity: ProcessIdentity, timeoutMs: number): Promise<true | undefined> =>
   waitFor(() => (isRunning(identity) ? undefined : true), { timeoutMs, intervalMs: 20 });
 
-/** Ends a process by `first` (TERM unless told otherwise), after 20 s by KILL, and waits until it is gone. */
+/** Ends a process by `first` (TERM unless told otherwise), after 20 s by KILL, and waits until it is gone; true if `first` sufficed. */
 export const endProcess = async (
   name: string,
   identity: ProcessIdentity,
   first: NodeJS.Signals = 'SIGTERM',
-): Promise<void> => {
-  if (!isRunning(identity)) return;
+): Promise<boolean> => {
+  if (!isRunning(identity)) return false;
   signal(identity.pid, first);
-  if (await ended(identity, first === 'SIGKILL' ? KILL_TIMEOUT_MS : STOP_TIMEOUT_MS)) return;
+  if (await ended(identity, first === 'SIGKILL' ? KILL_TIMEOUT_MS : STOP_TIMEOUT_MS)) return true;
   signal(identity.pid, 'SIGKILL');
-  if (await ended(identity, KILL_TIMEOUT_MS)) return;
+  if (await ended(identity, KILL_TIMEOUT_MS)) return false;
   throw new LocalPlatformError('PROCESS_SURVIVES', `${name} (pid ${String(identity.pid)}) does not end, not even by kill -9.`);
 };
 

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { archiveFlags } from './class-archive.ts';
 import { LocalPlatformError } from './errors.ts';
 import type { Part } from './part.ts';
 import type { InstancePaths } from './paths.ts';
@@ -56,6 +57,7 @@ export const registryPart = (port: number, paths: InstancePaths, toolchain: Tool
         name: 'registry',
         command: toolchain.java,
         args: [
+          ...archiveFlags({ instance: paths.instance, name: 'registry' }, { java: toolchain.java, jars: toolchain.registryJars }),
           '-Xms64m',
           `-Xmx${String(HEAP_MB)}m`,
           '-XX:+UseSerialGC',
