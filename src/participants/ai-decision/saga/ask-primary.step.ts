@@ -1,0 +1,27 @@
+import { fusedPrompt, providerVerdict } from '#contracts';
+import { completed, data, implementEffect, type StepImplementation, terminal, transient } from '#saga-core';
+import type { AiDecision } from '#sagas/ai-decision';
+import { type ProviderChain, unavailable } from './ask-provider.ts';
+
+/**
+ * A5.2: asks the head of the chain. 429, an invalid answer or an open breaker is a finding at once; 5xx and time-outs are repeated,
+ * and become a finding with the last attempt: that the head does not serve is never this step's failure.
+ */
+export const askPrimary = (saga: AiDecision, chain: ProviderChain): StepImplementation => {
+  const { timeoutMs, retry } = saga.steps.ask_primary;
+  return implementEffect(saga, 'ask_primary', {
+    execute: async (context, signal) => {
+      const prompt = context.outputAs('fuse_data', fusedPrompt);
+      if (prompt === null) return terminal('fuse_data left no prompt');
+      const asked = await chain.ask(0, prompt, { timeoutMs, signal });
+      switch (asked.status) {
+        case 'served': return completed(data(providerVerdict, asked.verdict));
+        case 'aborted': return transient('stopped before the provider answered');
+        case 'transient':
+          if (context.attempt < retry.maxAttempts) return transient(asked.attempt.reason);
+          return completed(data(providerVerdict, unavailable(asked.why, [asked.attempt])));
+        case 'unavailable': return completed(data(providerVerdict, unavailable(asked.why, [asked.attempt])));
+      }
+    },
+  });
+};

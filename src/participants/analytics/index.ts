@@ -1,0 +1,1 @@
+export { type AnalyticsNeeds, createAnalytics } from './analytics.participant.ts';
