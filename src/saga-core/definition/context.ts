@@ -19,6 +19,8 @@ export type SagaContext<Definition extends SagaShape = SagaShape> = {
   readonly deadlineMillis: number | null;
   /** Wall time of this call. */
   readonly nowMillis: number;
+  /** eventId of the trigger. */
+  readonly startEventId: string;
   /** The trigger's payload. */
   readonly start: StartOf<Definition>;
   /** The output of an earlier step that is declared in `after` or `reads`; null where it was skipped, ended by its limit, or is not there. */

@@ -47,6 +47,7 @@ export class OutputReader {
       startedAtMillis: instance.startedAtMs,
       deadlineMillis: instance.deadlineAtMs,
       nowMillis: options.nowMs,
+      startEventId: instance.triggerEventId,
       get start() {
         return reader.start(instance);
       },

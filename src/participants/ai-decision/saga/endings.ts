@@ -7,7 +7,7 @@ export const decisionLifecycle = (saga: AiDecision): Initiation =>
   initiate(saga, {
     failed: (context) => ({
       event: event(aiDecisionFailed, {
-        requestEventId: context.start.triggerEventId,
+        requestEventId: context.startEventId,
         symbol: context.start.symbol,
         attempts: [...(context.outputAs('ask_primary', providerVerdict)?.attempts ?? []), ...(context.outputAs('ask_fallback', providerVerdict)?.attempts ?? [])],
       }),
