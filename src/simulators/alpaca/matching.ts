@@ -1,10 +1,8 @@
 import { minDecimal } from './decimal.ts';
 import type { Order, PlaceRequest, Quote, Refusal, ScriptQty } from './engine-types.ts';
+import { invalid } from './refusals.ts';
 
 const CLIENT_ORDER_ID_LENGTH_MAX = 48;
-const CODE_REQUEST_INVALID = 40010001;
-
-const invalid = (message: string): Refusal => ({ httpStatus: 422, code: CODE_REQUEST_INVALID, message });
 
 const isMissing = (price: bigint | null): boolean => price === null || price <= 0n;
 

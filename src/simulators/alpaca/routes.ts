@@ -1,11 +1,9 @@
 import { recordOf, type SimReply, type SimRequest, textOf, type VendorRoute } from '../support/index.ts';
-import { FINAL_STATUSES, type Order, type Refusal } from './engine-types.ts';
+import { FINAL_STATUSES, type Order, type PlaceRequest, type Refusal } from './engine-types.ts';
+import { forbidden, noPosition, notFound } from './refusals.ts';
 import type { Account } from './venue.ts';
 import { accountBody, fillActivityBody, orderWithLegs, orderBody, parsePlaceRequest, positionBody, refusalBody } from './wire.ts';
-import type { PlaceRequest } from './engine-types.ts';
 
-const CODE_NOT_FOUND = 40410000;
-const CODE_FORBIDDEN = 40310000;
 const ORDERS_LISTED_MAX = 500;
 
 export type RouteContext = {
@@ -20,7 +18,6 @@ export type RouteContext = {
 };
 
 const refuse = (refusal: Refusal): SimReply => ({ status: refusal.httpStatus, body: refusalBody(refusal) });
-const notFound = (message: string): SimReply => ({ status: 404, body: { code: CODE_NOT_FOUND, message } });
 const NOTHING = { keys: [], symbol: null };
 
 /** Alpaca's trading endpoints over the engine. */
@@ -46,7 +43,7 @@ const orderRoutes = (context: RouteContext): readonly VendorRoute[] => [
     },
     handle: (request) => {
       const { engine, isTradingBlocked } = context.accountOf(request);
-      if (isTradingBlocked) return { status: 403, body: { code: CODE_FORBIDDEN, message: 'account is restricted from trading' } };
+      if (isTradingBlocked) return refuse(forbidden('account is restricted from trading'));
       const parsed = parsePlaceRequest(request.body);
       if ('httpStatus' in parsed) return refuse(parsed);
       const placed = engine.place(context.dress(parsed), context.nowMs());
@@ -64,7 +61,7 @@ const orderRoutes = (context: RouteContext): readonly VendorRoute[] => [
       const { engine } = context.accountOf(request);
       const id = request.query.get('client_order_id') ?? '';
       const order = engine.order(id);
-      return order?.clientOrderId === id ? { status: 200, body: orderWithLegs(engine, order) } : notFound(`order not found for ${id}`);
+      return order?.clientOrderId === id ? { status: 200, body: orderWithLegs(engine, order) } : refuse(notFound(id));
     },
   },
   {
@@ -72,7 +69,7 @@ const orderRoutes = (context: RouteContext): readonly VendorRoute[] => [
     handle: (request, [id = '']) => {
       const { engine } = context.accountOf(request);
       const order = engine.order(id);
-      if (order?.id !== id) return notFound(`order not found for ${id}`);
+      if (order?.id !== id) return refuse(notFound(id));
       return { status: 200, body: request.query.get('nested') === 'true' ? orderWithLegs(engine, order) : orderBody(order, null) };
     },
   },
@@ -104,7 +101,7 @@ const cancelRoutes = (context: RouteContext): readonly VendorRoute[] => [
     handle: (request, [id = '']) => {
       const { engine } = context.accountOf(request);
       const order = engine.order(id);
-      if (order?.id !== id) return notFound(`order not found for ${id}`);
+      if (order?.id !== id) return refuse(notFound(id));
       const refusal = engine.cancel(id, context.cancelConfirmedAfterMs(order), context.nowMs());
       return refusal === null ? { status: 204 } : refuse(refusal);
     },
@@ -137,7 +134,7 @@ const positionRoutes = (context: RouteContext): readonly VendorRoute[] => [
     handle: (request, [symbol = '']) => {
       const { engine } = context.accountOf(request);
       const position = engine.positions().find((held) => held.symbol === symbol);
-      return position === undefined ? notFound('position does not exist') : { status: 200, body: positionBody(engine, position) };
+      return position === undefined ? refuse(noPosition()) : { status: 200, body: positionBody(engine, position) };
     },
   },
   {
@@ -146,7 +143,7 @@ const positionRoutes = (context: RouteContext): readonly VendorRoute[] => [
     handle: (request, [symbol = '']) => {
       const { engine } = context.accountOf(request);
       const position = engine.positions().find((held) => held.symbol === symbol);
-      if (position === undefined) return notFound('position does not exist');
+      if (position === undefined) return refuse(noPosition());
       const placed = engine.place(
         context.dress({
           clientOrderId: null, symbol, side: position.qty > 0n ? 'sell' : 'buy', type: 'market', timeInForce: 'day', orderClass: 'simple',

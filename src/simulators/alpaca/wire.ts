@@ -2,11 +2,11 @@ import { isRecord, recordOf, textOf } from '../support/index.ts';
 import { divideDecimal, formatDecimal, multiplyDecimal, parseDecimal } from './decimal.ts';
 import type { Engine } from './engine.ts';
 import type { Execution, Order, OrderClass, OrderType, PlaceRequest, Position, Quote, Refusal, TimeInForce, VenueEvent } from './engine-types.ts';
+import { invalid } from './refusals.ts';
 
 const ORDER_TYPES: readonly OrderType[] = ['market', 'limit', 'stop', 'stop_limit'];
 const TIMES_IN_FORCE: readonly TimeInForce[] = ['day', 'gtc', 'ioc', 'fok', 'opg', 'cls'];
 const ORDER_CLASSES: readonly OrderClass[] = ['simple', 'bracket', 'oco'];
-const CODE_REQUEST_INVALID = 40010001;
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 const textOrNull = (value: bigint | null): string | null => (value === null ? null : formatDecimal(value));
@@ -132,7 +132,6 @@ const memberOf = <Member extends string>(members: readonly Member[], value: unkn
 
 /** Reads POST /v2/orders; what Alpaca could not read either is refused with 422. */
 export const parsePlaceRequest = (body: unknown): PlaceRequest | Refusal => {
-  const invalid = (message: string): Refusal => ({ httpStatus: 422, code: CODE_REQUEST_INVALID, message });
   if (!isRecord(body)) return invalid('request body format is invalid');
   const symbol = textOf(body['symbol']);
   const qty = decimalAt(body, 'qty');
