@@ -76,6 +76,8 @@ export const makeKafkaStage = (brokers: readonly string[], options: Pick<KafkaEv
     deleteRecordsBefore: async ({ topic, partition }, offset) => {
       const kafkajsAdmin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
       await kafkajsAdmin.connect();
+      // Without its metadata loaded first kafkajs does not know the leader.
+      await kafkajsAdmin.fetchTopicOffsets(topic);
       await kafkajsAdmin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
       await kafkajsAdmin.disconnect();
     },

@@ -22,7 +22,7 @@ const byId = (left: AssignerMember, right: AssignerMember): number => (left.memb
  * Assigns every partition of every topic that some member asked for, to a member that asked for it:
  * - topics of one set go together, by partition number, to members that asked for all of them where there are such;
  * - a partition stays with its previous owner as far as balance allows;
- * - owners of equal choice differ by at most one in their number of units.
+ * - owners of equal choice differ by at most one in their number of units, of each set and of all.
  * Pure; the order of the input does not matter.
  */
 export const assignPartitions = (
@@ -30,17 +30,35 @@ export const assignPartitions = (
 ): ReadonlyMap<string, MemberAssignment> => {
   const sorted = members.toSorted(byId);
   const units = buildUnits(sorted, partitionCounts);
-  const loads = new Map<AssignerMember, number>(sorted.map((member) => [member, 0]));
+  const loads = createLoads();
   for (const unit of units) place(unit, previousOwner(unit), loads);
-  for (const unit of units) if (unit.owner === null) place(unit, leastLoaded(unit, units, loads), loads);
+  for (const unit of units) if (unit.owner === null) place(unit, leastLoaded(unit, loads), loads);
   balance(units, loads);
   return toAssignments(sorted, units);
 };
 
-const place = (unit: Unit, owner: AssignerMember | null, loads: Map<AssignerMember, number>): void => {
-  if (unit.owner !== null) loads.set(unit.owner, (loads.get(unit.owner) ?? 0) - 1);
+type Loads = {
+  readonly total: (member: AssignerMember) => number;
+  readonly ofSet: (member: AssignerMember, set: string) => number;
+  readonly add: (member: AssignerMember, set: string, unitCount: number) => void;
+};
+
+const createLoads = (): Loads => {
+  const counts = new Map<string, number>();
+  const count = (key: string): number => counts.get(key) ?? 0;
+  return {
+    total: (member) => count(member.memberId),
+    ofSet: (member, set) => count(`${member.memberId} ${set}`),
+    add: (member, set, unitCount) => {
+      for (const key of [member.memberId, `${member.memberId} ${set}`]) counts.set(key, count(key) + unitCount);
+    },
+  };
+};
+
+const place = (unit: Unit, owner: AssignerMember | null, loads: Loads): void => {
+  if (unit.owner !== null) loads.add(unit.owner, unit.set, -1);
   unit.owner = owner;
-  if (owner !== null) loads.set(owner, (loads.get(owner) ?? 0) + 1);
+  if (owner !== null) loads.add(owner, unit.set, 1);
 };
 
 const buildUnits = (members: readonly AssignerMember[], partitionCounts: ReadonlyMap<string, number>): Unit[] => {
@@ -100,32 +118,37 @@ const previousOwner = (unit: Unit): AssignerMember | null => {
   return found;
 };
 
-/** Of equal loads the one with the fewest units of the same set: work spreads by topic as well. */
-const leastLoaded = (unit: Unit, units: readonly Unit[], loads: ReadonlyMap<AssignerMember, number>): AssignerMember | null => {
-  const inSet = (member: AssignerMember): number => units.filter((other) => other.set === unit.set && other.owner === member).length;
+/** Units of one set first, then units in all: every topic's work spreads, and so does the sum. */
+const leastLoaded = (unit: Unit, loads: Loads): AssignerMember | null => {
   let best: AssignerMember | null = null;
   for (const member of unit.eligible) {
-    const difference = best === null ? -1 : (loads.get(member) ?? 0) - (loads.get(best) ?? 0) || inSet(member) - inSet(best);
-    if (difference < 0) best = member;
+    if (best === null || (loads.ofSet(member, unit.set) - loads.ofSet(best, unit.set) || loads.total(member) - loads.total(best)) < 0) best = member;
   }
   return best;
 };
 
-/** Moves units from the fullest to the emptiest that may have them, until no move lowers the difference. */
-const balance = (units: readonly Unit[], loads: Map<AssignerMember, number>): void => {
-  for (;;) {
-    let best: { readonly unit: Unit; readonly to: AssignerMember; readonly gain: number } | null = null;
-    for (const unit of units) {
-      const from = unit.owner;
-      if (from === null) continue;
-      for (const to of unit.eligible) {
-        const gain = (loads.get(from) ?? 0) - (loads.get(to) ?? 0);
-        if (gain > 1 && (best === null || gain > best.gain)) best = { unit, to, gain };
-      }
+/**
+ * Moves units from fuller to emptier members that may have them. A move either lowers the difference within its set, or
+ * leaves that as it is and lowers the difference in all: so it ends, with both differences at most one.
+ */
+const balance = (units: readonly Unit[], loads: Loads): void => {
+  for (let move = nextMove(units, loads); move !== null; move = nextMove(units, loads)) place(move.unit, move.to, loads);
+};
+
+const nextMove = (units: readonly Unit[], loads: Loads): { readonly unit: Unit; readonly to: AssignerMember } | null => {
+  let best: { readonly unit: Unit; readonly to: AssignerMember; readonly gain: number } | null = null;
+  for (const unit of units) {
+    const from = unit.owner;
+    if (from === null) continue;
+    for (const to of unit.eligible) {
+      const setGain = loads.ofSet(from, unit.set) - loads.ofSet(to, unit.set);
+      const totalGain = loads.total(from) - loads.total(to);
+      if (setGain < 1 || (setGain === 1 && totalGain < 2)) continue;
+      const gain = setGain * units.length + totalGain;
+      if (best === null || gain > best.gain) best = { unit, to, gain };
     }
-    if (best === null) return;
-    place(best.unit, best.to, loads);
   }
+  return best;
 };
 
 const toAssignments = (members: readonly AssignerMember[], units: readonly Unit[]): ReadonlyMap<string, MemberAssignment> =>

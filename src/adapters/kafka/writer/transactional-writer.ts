@@ -72,7 +72,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   readonly commit = async (transaction: Transaction): Promise<CommitOutcome> => {
     const state = this.#state;
     if (state.status === 'dead') return state.outcome;
-    invariant(state.status === 'ready', `commit() of ${this.#options.transactionalId} while ${state.status}`);
+    invariant(state.status === 'ready', `commit() of ${this.#options.transactionalId} is ${state.status}: fence() comes first, and commits do not overlap`);
     const offsets = transaction.positions?.offsets ?? [];
     if (transaction.records.length === 0 && offsets.length === 0) return { status: 'committed', baseOffsets: new Map() };
     const running = this.#run(transaction);
