@@ -259,6 +259,17 @@ test('five failures open the breaker: the sixth call sends nothing; refusals and
   breaker.close();
 });
 
+test('controls that cannot be read are refused with a reason, and change nothing', async () => {
+  for (const [method, path, body] of [
+    ['POST', '/behavior', { no_such_field: 1 }], ['POST', '/behavior', { delay_millis: -1 }], ['POST', '/behavior', { fill_script: [{ action: 'explode' }] }],
+    ['POST', '/faults', { fault: 'boom' }], ['POST', '/queue', { answers: [99] }], ['PUT', '/fault-plan', { variants: [] }],
+    ['POST', '/quotes', [{ symbol: 'AAPL' }]], ['POST', '/fill-scripts', { script: 'some' }], ['POST', '/stream', { action: 'pause' }], ['POST', '/nothing', {}],
+  ] as const) {
+    await expect(bench.admin(method, path, body)).rejects.toThrow(/: 40[04] /);
+  }
+  expect((await bench.gateway.submitOrder(order({ clientOrderId: fresh() }), limits())).status).toBe('accepted');
+});
+
 test('cancelling all orders answers 207 with one result per order', async () => {
   const headers = { 'APCA-API-KEY-ID': 'ALL', 'APCA-API-SECRET-KEY': 'x' };
   const other = createAlpacaGateway({ baseUrl: bench.simulator.url, keyId: 'ALL', secret: 'x', breaker: null });

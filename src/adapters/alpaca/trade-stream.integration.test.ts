@@ -92,6 +92,20 @@ test('while the stream is cut nothing arrives and nothing is replayed; polling s
   expect(types()).toEqual([]);
 });
 
+test('a muted stream stays connected and says nothing', async () => {
+  await bench.admin('POST', '/stream', { action: 'mute' });
+  await bench.gateway.submitOrder(order({ clientOrderId: 's8' }), limits());
+  await until(() => bench.gateway.findByClientOrderId('s8', limits()), (found) => found.status === 'found' && found.order.status === 'filled');
+  expect([types(), stream.state().status]).toEqual([[], 'live']);
+});
+
+test('day orders expire when the market closes', async () => {
+  await bench.gateway.submitOrder(order({ clientOrderId: 's9', kind: 'limit', limitPrice: '10' }), limits());
+  await until(types, (seen) => seen.length === 1);
+  await bench.admin('POST', '/close-market');
+  await until(types, (seen) => seen.includes('expired'));
+});
+
 test('refused credentials end the attempts', async () => {
   const closed = await startAlpacaSimulator({ accounts: [KEYS] });
   const stranger = createAlpacaTradeStream({ url: closed.streamUrl, keyId: 'KEY', secret: 'wrong', clock: realClock });

@@ -1,5 +1,5 @@
+import type { AdminRoute } from './admin-controls.ts';
 import { isRecord, type JsonRecord } from './json.ts';
-import type { AdminRoute } from './simulator.ts';
 
 /** The standing behaviour of a simulator, changed while it runs. `problemWith` says what is wrong with one, or null. */
 export type BehaviorHolder = {

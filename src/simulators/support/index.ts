@@ -4,4 +4,5 @@ export { createFaultBook, errorFault, type Fault, type FaultBook, type FaultPhas
 export { createFaultPlanner, type FaultPlan, type FaultPlanner, fractionOf, parseFaultPlan, type PlanVariant, variantFor } from './fault-plan.ts';
 export { type SimReply, type SimRequest } from './http-server.ts';
 export { arrayOf, isRecord, type JsonRecord, numberOf, parseJson, recordOf, textOf, wholeOf } from './json.ts';
-export { type AdminRoute, commonBehaviorFault, type Simulator, type SimulatorOptions, startSimulator, type VendorRoute } from './simulator.ts';
+export { type AdminRoute } from './admin-controls.ts';
+export { commonBehaviorFault, type Simulator, type SimulatorOptions, startSimulator, type VendorRoute } from './simulator.ts';

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createFaultBook, type Fault, type FaultTarget } from './fault.ts';
-import { createFaultPlanner, parseFaultPlan, type FaultPlanner } from './fault-plan.ts';
+import { type AdminRoute, commonControls } from './admin-controls.ts';
+import { createFaultBook, type Fault, type FaultBook, type FaultTarget } from './fault.ts';
+import { createFaultPlanner, type FaultPlanner } from './fault-plan.ts';
+import { createHolds, type Holds } from './holds.ts';
 import { startHttpServer, type Connection, type HttpServer, type SimReply, type SimRequest } from './http-server.ts';
-import { arrayOf, isRecord, recordOf, textOf } from './json.ts';
-import { createRequestLog, type LoggedRequest } from './request-log.ts';
+import { isRecord } from './json.ts';
+import { createRequestLog, type LoggedRequest, type RequestLog } from './request-log.ts';
 
 /** One endpoint of the vendor. `handle` has the effect and makes the normal answer. */
 export type VendorRoute = {
@@ -15,9 +17,6 @@ export type VendorRoute = {
   readonly about: (request: SimRequest, parts: readonly string[]) => { readonly keys: readonly string[]; readonly symbol: string | null };
   readonly handle: (request: SimRequest, parts: readonly string[]) => SimReply;
 };
-
-/** Endpoint of the vendor's own controls, below /admin. */
-export type AdminRoute = { readonly method: string; readonly path: string; readonly handle: (request: SimRequest) => SimReply };
 
 export type SimulatorOptions = {
   readonly port: number;
@@ -42,141 +41,80 @@ export type Simulator = {
   readonly stop: () => Promise<void>;
 };
 
-const OK: SimReply = { status: 200, body: { ok: true } };
-const badRequest = (message: string): SimReply => ({ status: 400, body: { message } });
-
 /** A vendor on a socket: its routes, with faults, counters and the common /admin controls around them. */
 export const startSimulator = async (options: SimulatorOptions): Promise<Simulator> => {
-  const book = createFaultBook();
-  const planner = createFaultPlanner(options.mainRoute);
-  const log = createRequestLog();
-  const pending = new Set<() => void>();
-  let server: HttpServer | null = null;
-
-  const hold = (delayMs: number): Promise<void> => {
-    if (delayMs === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        pending.delete(finish);
-        resolve();
-      };
-      const timer = setTimeout(finish, delayMs);
-      pending.add(finish);
-    });
+  const serving: Serving = {
+    options, faults: createFaultBook(), planner: createFaultPlanner(options.mainRoute), log: createRequestLog(), holds: createHolds(),
   };
-
-  const commonAdmin: readonly AdminRoute[] = [
-    {
-      method: 'GET', path: '/admin/requests',
-      handle: ({ query }) => ({ status: 200, body: log.report({ route: query.get('route'), key: query.get('key'), symbol: query.get('symbol') }) }),
-    },
-    { method: 'DELETE', path: '/admin/requests', handle: () => (log.clear(), OK) },
-    { method: 'GET', path: '/admin/faults', handle: () => ({ status: 200, body: { rules: book.list() } }) },
-    { method: 'DELETE', path: '/admin/faults', handle: () => (book.clear(), OK) },
-    {
-      method: 'POST', path: '/admin/faults',
-      handle: ({ body }) => {
-        const rules = Array.isArray(body) ? arrayOf(body) : [body];
-        return rules.every((rule) => book.add(rule)) ? OK : badRequest('a rule is {route?, key?, symbol?, times?, fault}');
-      },
-    },
-    {
-      method: 'POST', path: '/admin/queue',
-      handle: ({ body }) => {
-        const queue = recordOf(body);
-        const route = textOf(queue['route']) ?? options.mainRoute;
-        const added = arrayOf(queue['answers']).every((fault) => book.add({ route, key: queue['key'], symbol: queue['symbol'], times: 1, fault }));
-        return added ? OK : badRequest('a queue is {route?, key?, answers: [status or fault, …]}');
-      },
-    },
-    { method: 'GET', path: '/admin/fault-plan', handle: () => ({ status: 200, body: planner.report() }) },
-    { method: 'DELETE', path: '/admin/fault-plan', handle: () => (planner.install(null), OK) },
-    {
-      method: 'PUT', path: '/admin/fault-plan',
-      handle: ({ body }) => {
-        const plan = parseFaultPlan(body);
-        if (typeof plan === 'string') return badRequest(plan);
-        planner.install(plan);
-        return OK;
-      },
-    },
-    {
-      method: 'POST', path: '/admin/drop',
-      handle: ({ body }) => {
-        const target = textOf(recordOf(body)['target']) ?? 'all';
-        options.dropConnections?.(target);
-        // After this very answer is out.
-        if (target !== 'stream') setImmediate(() => server?.dropConnections());
-        return OK;
-      },
-    },
-    {
-      method: 'POST', path: '/admin/reset',
-      handle: () => {
-        book.clear();
-        planner.install(null);
-        log.clear();
-        options.resetBehavior();
-        return OK;
-      },
-    },
+  const dropConnections = (target: string): void => {
+    options.dropConnections?.(target);
+    // After the answer to this very request is out.
+    if (target !== 'stream') setImmediate(() => server.dropConnections());
+  };
+  const controls = [
+    ...options.adminRoutes,
+    ...commonControls({ ...serving, mainRoute: options.mainRoute, dropConnections, resetBehavior: options.resetBehavior }),
   ];
-  const adminRoutes = [...options.adminRoutes, ...commonAdmin];
-
-  const admin = (request: SimRequest): SimReply => {
-    const route = adminRoutes.find((candidate) => candidate.method === request.method && candidate.path === request.path);
-    return route === undefined ? { status: 404, body: { message: `no control ${request.method} ${request.path}` } } : route.handle(request);
-  };
-
-  const vendor = async (request: SimRequest, connection: Connection): Promise<SimReply | null> => {
-    const found = findRoute(options.routes, request);
-    if (found === null) return { status: 404, body: options.errorBody(404) };
-    const { route, parts } = found;
-    const about = route.about(request, parts);
-    const entry = log.record({ route: route.name, method: request.method, path: request.path, ...about });
-    const refusal = options.authorize(request);
-    if (refusal !== null) return settle(entry, refusal);
-    const target: FaultTarget = { route: route.name, ...about };
-    const planned = planner.take(target);
-    const fault = book.take(target) ?? options.behaviorFault(target) ?? planned;
-    const hasEffect = fault.kind === 'none' || (fault.kind === 'answer' ? fault.effect : fault.phase === 'after_effect');
-    const normal = hasEffect ? route.handle(request, parts) : null;
-    if (hasEffect) options.afterRequest?.();
-    await hold(fault.delayMs);
-    switch (fault.kind) {
-      case 'none':
-        return settle(entry, normal ?? { status: 500, body: options.errorBody(500) });
-      case 'answer': {
-        const reply = { status: fault.status, headers: fault.headers };
-        if (fault.text !== null) return settle(entry, { ...reply, text: fault.text });
-        return settle(entry, { ...reply, body: fault.body ?? options.errorBody(fault.status) });
-      }
-      case 'drop':
-        entry.outcome = 'dropped';
-        connection.drop();
-        return null;
-      case 'silent':
-        entry.outcome = 'silent';
-        return null;
-    }
-  };
-
-  server = await startHttpServer({
+  const server = await startHttpServer({
     port: options.port,
     handle: (request, connection) =>
-      request.path.startsWith('/admin/') ? Promise.resolve(admin(request)) : vendor(request, connection),
+      request.path.startsWith('/admin/') ? Promise.resolve(control(controls, request)) : serve(serving, request, connection),
     ...(options.upgrade === undefined ? {} : { upgrade: options.upgrade }),
   });
-  const running = server;
   return {
-    server: running,
-    planner,
+    server,
+    planner: serving.planner,
     stop: async () => {
-      for (const finish of [...pending]) finish();
-      await running.stop();
+      serving.holds.releaseAll();
+      await server.stop();
     },
   };
+};
+
+type Serving = {
+  readonly options: SimulatorOptions;
+  readonly faults: FaultBook;
+  readonly planner: FaultPlanner;
+  readonly log: RequestLog;
+  readonly holds: Holds;
+};
+
+const control = (controls: readonly AdminRoute[], request: SimRequest): SimReply => {
+  const route = controls.find(({ method, path }) => method === request.method && path === request.path);
+  return route === undefined ? { status: 404, body: { message: `no control ${request.method} ${request.path}` } } : route.handle(request);
+};
+
+const hasEffect = (fault: Fault): boolean => {
+  if (fault.kind === 'none') return true;
+  return fault.kind === 'answer' ? fault.effect : fault.phase === 'after_effect';
+};
+
+/** One vendor request: counted, authorised, then served as its fault says. null: no answer goes out. */
+const serve = async (serving: Serving, request: SimRequest, connection: Connection): Promise<SimReply | null> => {
+  const { options } = serving;
+  const found = findRoute(options.routes, request);
+  if (found === null) return { status: 404, body: options.errorBody(404) };
+  const { route, parts } = found;
+  const target: FaultTarget = { route: route.name, ...route.about(request, parts) };
+  const entry = serving.log.record({ ...target, method: request.method, path: request.path });
+  const refusal = options.authorize(request);
+  if (refusal !== null) return settle(entry, refusal);
+  // The plan is asked even when a rule decides: it counts a key's attempts.
+  const planned = serving.planner.take(target);
+  const fault = serving.faults.take(target) ?? options.behaviorFault(target) ?? planned;
+  const normal = hasEffect(fault) ? route.handle(request, parts) : null;
+  if (normal !== null) options.afterRequest?.();
+  await serving.holds.hold(fault.delayMs);
+  if (fault.kind === 'answer') return settle(entry, cannedReply(fault, options));
+  if (fault.kind === 'none' && normal !== null) return settle(entry, normal);
+  entry.outcome = fault.kind === 'drop' ? 'dropped' : 'silent';
+  if (fault.kind === 'drop') connection.drop();
+  return null;
+};
+
+const cannedReply = (fault: Extract<Fault, { readonly kind: 'answer' }>, options: SimulatorOptions): SimReply => {
+  const reply = { status: fault.status, headers: fault.headers };
+  return fault.text === null ? { ...reply, body: fault.body ?? options.errorBody(fault.status) } : { ...reply, text: fault.text };
 };
 
 const settle = (entry: LoggedRequest, reply: SimReply): SimReply => {
