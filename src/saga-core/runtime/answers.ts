@@ -271,7 +271,8 @@ const childInstance = (parent: Instance, definition: SagaDefinition): Instance =
 const slotsByStep = (instance: Instance) => instance.saga.steps.map((step) => ({ step, slots: [instance.slots[step.index], ...itemsOf(instance, step.index).values()] }));
 const stepsWith = (instance: Instance, outcome: 'completed' | 'uncertain'): readonly string[] =>
   slotsByStep(instance).flatMap(({ step, slots }) => (slots.some((slot) => slot?.outcome === outcome) ? [step.name] : []));
-const stepsCompensated = (instance: Instance): readonly string[] =>
+/** The steps that were undone, or of which something was. */
+export const stepsCompensated = (instance: Instance): readonly string[] =>
   slotsByStep(instance).flatMap(({ step, slots }) => (slots.some((slot) => slot?.compensation === 'done') ? [step.name] : []));
 
 const lastStep = (instance: Instance): string | null => {

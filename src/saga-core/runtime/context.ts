@@ -30,8 +30,10 @@ export class OutputReader {
     return this.#codec.decodeData(bytes);
   }
 
-  context(instance: Instance, options: { readonly step: CompiledStep | null; readonly item: string | null; readonly attempt: number; readonly nowMs: number; readonly phase: 'execute' | 'compensate' }): SagaContext {
+  /** Outputs are read when asked for: a call that waits sees what its instance has folded meanwhile. */
+  context(holder: { readonly instance: Instance }, options: { readonly step: CompiledStep | null; readonly item: string | null; readonly attempt: number; readonly nowMs: number; readonly phase: 'execute' | 'compensate' }): SagaContext {
     const reader = this;
+    const { instance } = holder;
     const { step, item } = options;
     const stepName = step?.name ?? '';
     return erase<SagaContext>({
@@ -51,9 +53,9 @@ export class OutputReader {
       get start() {
         return reader.start(instance);
       },
-      output: (name: string) => reader.#output(instance, name)?.value ?? null,
-      outputAs: (name: string, type: EventType<unknown> | DataType<unknown>) => reader.#as(instance, name, type),
-      items: (name: string, type: EventType<unknown>) => reader.#items(instance, name, type),
+      output: (name: string) => reader.#output(holder.instance, name)?.value ?? null,
+      outputAs: (name: string, type: EventType<unknown> | DataType<unknown>) => reader.#as(holder.instance, name, type),
+      items: (name: string, type: EventType<unknown>) => reader.#items(holder.instance, name, type),
       arrival: (type: EventType<unknown>) => reader.#arrival(instance, step, item, type),
     });
   }

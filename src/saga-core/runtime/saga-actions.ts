@@ -6,7 +6,7 @@ import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import type { RetryPolicy } from '../definition/step.ts';
 import { type Action, type ChildEnd, type CompiledStep, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
 import type { RecordToWrite } from '../ports/index.ts';
-import { type Answers, type Where } from './answers.ts';
+import { type Answers, stepsCompensated, type Where } from './answers.ts';
 import type { OutputReader } from './context.ts';
 import { attempt, BoundedCall, compensation, type EffectRun, reconcile } from './effect-call.ts';
 import type { Entry } from './instance-table.ts';
@@ -266,7 +266,7 @@ export class SagaActions {
   }
 
   #context(entry: Entry, where: Where | null, attemptNumber: number, phase: 'execute' | 'compensate') {
-    return this.#options.outputs.context(entry.instance, { step: where?.step ?? null, item: where?.item ?? null, attempt: attemptNumber, nowMs: this.#options.environment.clock.nowMillis(), phase });
+    return this.#options.outputs.context(entry, { step: where?.step ?? null, item: where?.item ?? null, attempt: attemptNumber, nowMs: this.#options.environment.clock.nowMillis(), phase });
   }
 
   #compensationData(instance: Instance, where: Where): unknown {
@@ -294,7 +294,11 @@ export class SagaActions {
 
 const ERROR_KINDS = { transient: 'RetriesExhausted', unknown: 'RetriesExhausted', terminal: 'Terminal', requireCompensation: 'RequireCompensation', timeout: 'Timeout' } as const;
 
-export const failureOf = (instance: Instance): FailureView => ({ failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '' });
+export const failureOf = (instance: Instance): FailureView => ({
+  failedStep: instance.firstFailure?.step ?? null,
+  reason: instance.firstFailure?.reason ?? '',
+  compensatedSteps: stepsCompensated(instance),
+});
 
 /** Wait before the attempt after the n-th: initial × multiplier^(n−1), capped (SPEC A6.1). */
 export const delayAfter = (retry: RetryPolicy, attemptNumber: number): number =>

@@ -281,7 +281,7 @@ export class SagaTask {
   }
 
   #contextOf(instance: Instance, step: CompiledStep, item: string | null, phase: 'execute' | 'compensate') {
-    return this.#outputs.context(instance, { step, item, attempt: 1, nowMs: this.#options.environment.clock.nowMillis(), phase });
+    return this.#outputs.context({ instance }, { step, item, attempt: 1, nowMs: this.#options.environment.clock.nowMillis(), phase });
   }
 
   #endedChild(instance: Instance, step: CompiledStep) {

@@ -4,7 +4,7 @@ import {
   type SagaContext, type StepImplementation, type StepResult, terminal, transient, unknown,
 } from '#saga-core';
 import type { OrderExecution } from '#sagas/order-execution';
-import type { BrokerGateway, FindOrderOutcome, SubmitOutcome, Transient } from '../gateways.ts';
+import type { BrokerGateway, FindOrderOutcome, SubmitOutcome } from '../gateways.ts';
 import { appliedFillsOf, isWhollyApplied } from '../messaging/applied-fills.ts';
 import { callLimits, endOrder, type EndOfOrder, READ_CALL_MS, SUBMIT_CALL_MS } from '../messaging/broker-calls.ts';
 import { cancelled, rejectedByBroker, requestOf, submitted, submittedOrderOf } from '../messaging/order-wire.ts';
@@ -29,21 +29,15 @@ const reconciled = (context: Context, found: FindOrderOutcome): Reconciled => {
   }
 };
 
-/** A 500 may have had its effect: only an order that is not there may be sent again. */
-const afterTransient = async (context: Context, failed: Transient, look: () => Promise<FindOrderOutcome>): Promise<StepResult> => {
-  if (failed.kind !== 'server_error') return retryable(failed.reason, failed.retryAfterMs);
-  const found = reconciled(context, await look());
-  return found.status === 'absent' ? retryable(failed.reason, failed.retryAfterMs) : found;
-};
-
-const answered = (context: Context, outcome: SubmitOutcome, look: () => Promise<FindOrderOutcome>): StepResult | Promise<StepResult> => {
+const answered = (context: Context, outcome: SubmitOutcome): StepResult => {
   const order = context.start;
   switch (outcome.status) {
     case 'accepted': return submitted(order, outcome.order, context.nowMillis);
     case 'refused': return terminal(`rejected_by_broker: ${outcome.httpStatus} ${outcome.reason}`, { events: [rejectedByBroker(order, outcome)] });
     case 'circuit_open': return terminal(CIRCUIT_OPEN);
     case 'unknown': return unknown(`${outcome.kind}: ${outcome.reason}`);
-    case 'transient': return afterTransient(context, outcome, look);
+    // A 500 may have had its effect: it is looked up before the next attempt, and only an order that is not there is sent again.
+    case 'transient': return outcome.kind === 'server_error' ? unknown(outcome.reason) : retryable(outcome.reason, outcome.retryAfterMs);
     case 'safety_refused': {
       const rejected = event(tradeOrderRejected, { orderId: order.orderId, decisionId: order.decisionId, source: 'pre_trade', httpStatus: null, brokerCode: null, reason: outcome.code });
       return terminal(`rejected_pre_trade: ${outcome.code}, ${outcome.reason}`, { events: [rejected] });
@@ -73,8 +67,7 @@ export const submitOrder = (saga: OrderExecution, { brokerOf, clock }: Pick<Trad
     execute: async (context, signal) => {
       const broker = brokerOf(context.start.brokerConnectionId);
       if (broker === null) return terminal(`no broker is configured for connection ${context.start.brokerConnectionId}`);
-      const look = lookupOf(broker, context.start);
-      return answered(context, await broker.submitOrder(requestOf(context.start), callLimits(SUBMIT_CALL_MS, signal)), () => look(signal));
+      return answered(context, await broker.submitOrder(requestOf(context.start), callLimits(SUBMIT_CALL_MS, signal)));
     },
     reconcile: async (context, signal) => {
       const broker = brokerOf(context.start.brokerConnectionId);
