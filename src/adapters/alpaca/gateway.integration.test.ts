@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { startAlpacaSimulator } from '#simulators/alpaca';
 import { createCircuitBreaker } from '../circuit-breaker/index.ts';
 import { createAlpacaGateway } from './gateway.ts';
-import { KEYS, limits, order, realClock, startBench, until, type Bench } from './simulator.fixture.ts';
+import { KEYS, limits, order, realClock, startBench, until, type Bench } from '../../../test/support/vendors/alpaca-bench.ts';
 
 let bench: Bench;
 let ordinal = 0;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { BrokerStream, BrokerUpdate } from '#participants/trading-engine';
 import { startAlpacaSimulator } from '#simulators/alpaca';
-import { KEYS, limits, order, realClock, startBench, until, type Bench } from './simulator.fixture.ts';
+import { KEYS, limits, order, realClock, startBench, until, type Bench } from '../../../test/support/vendors/alpaca-bench.ts';
 import { createAlpacaTradeStream, reconnectDelayMs } from './trade-stream.ts';
 
 let bench: Bench;

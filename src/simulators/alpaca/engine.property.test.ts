@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { multiplyDecimal } from './decimal.ts';
-import { bench, d, quote, request } from './engine.fixture.ts';
+import { bench, d, quote, request } from '../../../test/support/vendors/engine-bench.ts';
 import { FINAL_STATUSES } from './engine-types.ts';
 
 // Random sequences of orders, quotes, cancels and passing time on one symbol; method: the invariants are checked against

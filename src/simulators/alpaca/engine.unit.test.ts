@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { formatDecimal } from './decimal.ts';
-import { bench, d, quote, request } from './engine.fixture.ts';
+import { bench, d, quote, request } from '../../../test/support/vendors/engine-bench.ts';
 
 const names = (events: readonly { readonly event: string }[]): readonly string[] => events.map(({ event }) => event);
 

@@ -1,7 +1,7 @@
+import { createAlpacaGateway } from '#adapters/alpaca';
 import type { BrokerGateway, CallLimits, OrderRequest } from '#participants/trading-engine';
 import type { Clock } from '#saga-core/ports';
 import { startAlpacaSimulator, type AlpacaSimulator } from '#simulators/alpaca';
-import { createAlpacaGateway } from './gateway.ts';
 
 export const KEYS = { keyId: 'KEY', secret: 'SECRET' };
 

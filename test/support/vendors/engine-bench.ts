@@ -1,6 +1,6 @@
-import { parseDecimal } from './decimal.ts';
-import { createEngine, type Engine } from './engine.ts';
-import type { EngineConfig, Order, PlaceRequest, Quote, VenueEvent } from './engine-types.ts';
+import { parseDecimal } from '../../../src/simulators/alpaca/decimal.ts';
+import { createEngine, type Engine } from '../../../src/simulators/alpaca/engine.ts';
+import type { EngineConfig, Order, PlaceRequest, Quote, VenueEvent } from '../../../src/simulators/alpaca/engine-types.ts';
 
 /** Decimal text as the engine counts it, for tests. */
 export const d = (text: string): bigint => {
