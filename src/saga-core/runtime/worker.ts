@@ -181,7 +181,14 @@ class ParticipantHost {
     const task = this.#createTask(this.#environment, topic, partition, (end) => this.#onEnd(key, topic, partition, end));
     if (task === null) return;
     this.#tasks.set(key, task);
-    await task.start();
+    try {
+      await task.start();
+    } catch (error) {
+      // A question to the log that stays without answer ends the takeover, never the process.
+      if (this.#tasks.get(key) !== task) return;
+      await task.stop().catch(() => undefined);
+      return this.#onEnd(key, topic, partition, { code: 'READ_ERROR', message: error instanceof Error ? error.message : String(error) });
+    }
     if (task.isLive) this.#attempts.delete(key);
   }
 
