@@ -1,0 +1,53 @@
+import { sagaSignalled } from '#contracts/core';
+import { type After, type Compensation, defineSaga, none, NO_RETRY, type SagaDefinition, type StepDefinition, undo } from '#saga-core';
+import type { SimulatedRandom } from '#saga-core/testing';
+import { done, opened, receipt } from './types.ts';
+
+export const OWNERS = ['alpha', 'beta', 'gamma'] as const;
+export const INITIATOR = 'alpha';
+export const ENTITY_OWNER = 'gamma';
+export const CONTEXT = 'simulated';
+
+const randomAfter = (random: SimulatedRandom, earlier: readonly string[]): After => {
+  const chosen = earlier.filter(() => random.chance(0.45));
+  const [first] = chosen;
+  if (first === undefined) return 'start';
+  if (chosen.length === 1) return first;
+  return random.chance(0.3) ? { any: chosen } : { all: chosen };
+};
+
+const randomCompensation = (random: SimulatedRandom): Compensation => {
+  if (random.chance(0.15)) return none('nothing to undo in this simulation');
+  return undo({ retry: { maxAttempts: 2, initialDelayMs: 200, maxDelayMs: 1_000, multiplier: 2 }, timeoutMs: 1_500 });
+};
+
+const randomStep = (random: SimulatedRandom, number: number, earlier: readonly string[]): StepDefinition => {
+  const common = { number, after: randomAfter(random, earlier), compensation: randomCompensation(random) };
+  const owner = random.pick(OWNERS);
+  const draw = random.next();
+  if (draw < 0.2) return { ...common, kind: 'entity', owner: ENTITY_OWNER, entity: 'shelves', output: receipt };
+  if (draw < 0.35) {
+    return { ...common, kind: 'await', owner, output: null, timeoutMs: 3_000 + random.integer(20_000), onLimit: random.chance(0.5) ? 'complete' : 'fail', listensTo: [sagaSignalled], compensation: none('waiting leaves nothing behind') };
+  }
+  if (draw < 0.5) return { ...common, kind: 'effect', owner, output: done, timeoutMs: 1_500, retry: NO_RETRY, intent: true };
+  return { ...common, kind: 'effect', owner, output: random.chance(0.5) ? done : null, timeoutMs: 1_500, retry: { maxAttempts: 3, initialDelayMs: 100, maxDelayMs: 2_000, multiplier: 2 } };
+};
+
+/** A random acyclic saga of three to six steps over three owners. */
+export const randomSaga = (random: SimulatedRandom): SagaDefinition => {
+  const steps: Record<string, StepDefinition> = {};
+  const count = 3 + random.integer(4);
+  for (let index = 0; index < count; index++) steps[`step_${index}`] = randomStep(random, index + 1, Object.keys(steps));
+  return defineSaga({
+    type: 'simulated_saga',
+    version: 1,
+    context: CONTEXT,
+    initiator: INITIATOR,
+    start: opened,
+    timeoutMs: random.chance(0.4) ? 2_000 + random.integer(20_000) : 0,
+    totalSteps: count,
+    steps,
+    completed: { emits: null },
+    failed: { emits: null },
+  });
+};
