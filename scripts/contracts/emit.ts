@@ -174,7 +174,8 @@ export const emitContracts = (files: readonly SchemaFile[], topicsText: string):
     TOKEN_API,
     "export { allDataTypes, allEventTypes } from './generated/catalogue.ts';\n",
     "export { topicDeclarations } from './generated/topics.ts';\n",
-    "export { type TopicDeclaration, topicsOf } from './topics.ts';\n",
+    "export type { TopicDeclaration } from './topic-declaration.ts';\n",
+    "export { topicsOf } from './topics.ts';\n",
     ...texts,
   ].join(''));
   return output;

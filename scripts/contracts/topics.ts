@@ -34,7 +34,7 @@ export const topicsModuleText = (path: string): string => {
   const topics = isObject(document) ? document['topics'] : undefined;
   if (!isList(topics)) throw new SchemaRuleError(`${path}: needs a list "topics"`);
   return [
-    "import type { TopicDeclaration } from '../topics.ts';\n\n",
+    "import type { TopicDeclaration } from '../topic-declaration.ts';\n\n",
     '/** Every topic of this build, as schemas/topics.yaml declares it; names without the namespace prefix. */\n',
     'export const topicDeclarations: readonly TopicDeclaration[] = [\n',
     ...topics.map((topic, index) => declarationText(topic, `${path} topics[${index}]`)),

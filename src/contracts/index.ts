@@ -3,7 +3,8 @@
 export { type AvroSchema, type DataType, dataType, type EventType, eventType, type PayloadOf } from './event-type.ts';
 export { allDataTypes, allEventTypes } from './generated/catalogue.ts';
 export { topicDeclarations } from './generated/topics.ts';
-export { type TopicDeclaration, topicsOf } from './topics.ts';
+export type { TopicDeclaration } from './topic-declaration.ts';
+export { topicsOf } from './topics.ts';
 export {
   type BrokerObservationRecorded,
   type Chain,

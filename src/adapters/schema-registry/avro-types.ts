@@ -34,6 +34,7 @@ const writeBigLong = (tap: Tap, value: bigint): void => {
   tap.buf[tap.pos++] = Number(rest);
 };
 
+/* eslint-disable no-restricted-syntax -- avsc takes logical and custom long types as subclasses of its own classes, in no other way. */
 /** `long`: a number; what no number can hold is refused, never rounded. */
 class SafeLong extends avro.types.LongType {
   _read(tap: Tap): number {
@@ -148,6 +149,7 @@ class Nullable extends avro.types.UnwrappedUnionType {
     (this.types[1] as unknown as { readonly _write: (tap: Tap, value: unknown) => void })._write(tap, value);
   }
 }
+/* eslint-enable no-restricted-syntax */
 
 type TypeHook = NonNullable<NonNullable<Parameters<typeof avro.Type.forSchema>[1]>['typeHook']>;
 

@@ -4,8 +4,7 @@ import { LocalPlatformError } from './errors.ts';
 import type { PlatformPart } from './options.ts';
 import { registryAnswers } from './registry.ts';
 
-/** Where the platform's parts answer; a part that was not asked for is an empty list or text. */
-export type Addresses = { readonly kafka: readonly string[]; readonly registry: string; readonly database: string };
+export type { Addresses } from './options.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,7 @@
-import type { Addresses } from './environment.ts';
 import type { ExtraListener } from './kafka-config.ts';
+
+/** Where the platform's parts answer; a part that was not asked for is an empty list or text. */
+export type Addresses = { readonly kafka: readonly string[]; readonly registry: string; readonly database: string };
 
 /** A process that belongs to the platform but is none of its three parts: a simulator, a worker, the API. */
 export type ExtraProcess = {

@@ -72,150 +72,145 @@ export const keyOfAction = (action: Action): string => {
 /** Everything this participant has to do about the instance now, and when to ask again without a further record. */
 export const decide = (instance: Instance, world: DecisionWorld): Decision => {
   if (isEnded(instance)) return { actions: [], wakeAtMs: null };
-  const found = new Findings(instance, world);
-  if (instance.saga.isInitiator) found.lifecycle();
-  if (instance.status !== 'PENDING') for (const step of instance.saga.owned) found.step(step);
+  const found: Findings = { instance, world, actions: [], wakeAtMs: null };
+  if (instance.saga.isInitiator) lifecycle(found);
+  if (instance.status !== 'PENDING') for (const step of instance.saga.owned) considerStep(found, step);
   return { actions: found.actions, wakeAtMs: found.wakeAtMs };
 };
 
-/** Collects the findings of one decision: a local accumulator that does not escape. */
-class Findings {
-  readonly actions: Action[] = [];
-  wakeAtMs: number | null = null;
-  readonly #instance: Instance;
-  readonly #world: DecisionWorld;
+/** The findings of one decision: a local accumulator that does not escape. */
+type Findings = {
+  readonly instance: Instance;
+  readonly world: DecisionWorld;
+  readonly actions: Action[];
+  wakeAtMs: number | null;
+};
 
-  constructor(instance: Instance, world: DecisionWorld) {
-    this.#instance = instance;
-    this.#world = world;
+const lifecycle = (found: Findings): void => {
+  const instance = found.instance;
+  switch (instance.status) {
+    case 'PENDING': return add(found, { do: 'start' });
+    case 'RUNNING': return running(found);
+    case 'COMPENSATING':
+    case 'MANUAL_REQUIRED': return compensating(found);
+    default: return undefined;
   }
+};
 
-  lifecycle(): void {
-    const instance = this.#instance;
-    switch (instance.status) {
-      case 'PENDING': return this.#add({ do: 'start' });
-      case 'RUNNING': return this.#running();
-      case 'COMPENSATING':
-      case 'MANUAL_REQUIRED': return this.#compensating();
-      default: return undefined;
-    }
-  }
+const running = (found: Findings): void => {
+  const { firstFailure, deadlineAtMs, compensateOrder } = found.instance;
+  if (isEveryStepDone(found.instance)) return add(found, { do: 'complete' });
+  if (firstFailure !== null) return add(found, { do: 'request-compensation', reason: firstFailure.reason, step: firstFailure.step, item: firstFailure.item, cause: firstFailure.eventId });
+  if (compensateOrder !== null) return add(found, { do: 'request-compensation', reason: `operator ${compensateOrder.user}`, step: null, item: null, cause: compensateOrder.eventId });
+  if (deadlineAtMs !== null && isDueAt(found, deadlineAtMs)) add(found, { do: 'request-compensation', reason: 'timeout', step: null, item: null, cause: null });
+};
 
-  #running(): void {
-    const { firstFailure, deadlineAtMs, compensateOrder } = this.#instance;
-    if (isEveryStepDone(this.#instance)) return this.#add({ do: 'complete' });
-    if (firstFailure !== null) return this.#add({ do: 'request-compensation', reason: firstFailure.reason, step: firstFailure.step, item: firstFailure.item, cause: firstFailure.eventId });
-    if (compensateOrder !== null) return this.#add({ do: 'request-compensation', reason: `operator ${compensateOrder.user}`, step: null, item: null, cause: compensateOrder.eventId });
-    if (deadlineAtMs !== null && this.#isDueAt(deadlineAtMs)) this.#add({ do: 'request-compensation', reason: 'timeout', step: null, item: null, cause: null });
-  }
-
-  #compensating(): void {
-    const instance = this.#instance;
-    for (const step of instance.saga.steps) {
-      for (const [item, slot] of slotsOf(instance, step)) {
-        if (slot?.compensation === 'failed') this.#add({ do: 'quarantine', step, item, reason: slot.outcomeReason });
-      }
-    }
-    if (instance.status === 'COMPENSATING' && isLaidToRestWhole(instance)) this.#add({ do: 'fail' });
-  }
-
-  step(step: CompiledStep): void {
-    const instance = this.#instance;
-    const isRunning = instance.status === 'RUNNING';
-    if (isRunning ? !isReady(instance, step) : !has(instance.triggered, step.index)) return;
-    const whole = instance.slots[step.index];
-    if (step.definition.forEach !== undefined && whole?.outcome == null && isRunning && this.#isHandledWhole(step, whole)) return;
+const compensating = (found: Findings): void => {
+  const instance = found.instance;
+  for (const step of instance.saga.steps) {
     for (const [item, slot] of slotsOf(instance, step)) {
-      if (step.definition.forEach !== undefined && item === null) continue;
-      if (slot?.outcome == null) this.#forward(step, item, slot ?? EMPTY_SLOT, isRunning);
-      else if (!isRunning) this.#backward(step, item, slot);
+      if (slot?.compensation === 'failed') add(found, { do: 'quarantine', step, item, reason: slot.outcomeReason });
     }
   }
+  if (instance.status === 'COMPENSATING' && isLaidToRestWhole(instance)) add(found, { do: 'fail' });
+};
 
-  /** A forEach step as a whole: skipped by its predicate, or its listed items are still to be opened. */
-  #isHandledWhole(step: CompiledStep, whole: Slot | undefined): boolean {
-    if (itemsOf(this.#instance, step.index).size === 0 && this.#isSkipped(step)) return true;
-    const { forEach } = step.definition;
-    if (forEach === undefined || !('listed' in forEach) || whole?.isStarted === true) return false;
-    const listing = this.#instance.saga.definition.listings?.[forEach.listed];
-    this.#add({ do: 'open', step, items: listing?.(this.#world.outputsOf(this.#instance)) ?? [] });
-    return true;
+const considerStep = (found: Findings, step: CompiledStep): void => {
+  const instance = found.instance;
+  const isRunning = instance.status === 'RUNNING';
+  if (isRunning ? !isReady(instance, step) : !has(instance.triggered, step.index)) return;
+  const whole = instance.slots[step.index];
+  if (step.definition.forEach !== undefined && whole?.outcome == null && isRunning && isHandledWhole(found, step, whole)) return;
+  for (const [item, slot] of slotsOf(instance, step)) {
+    if (step.definition.forEach !== undefined && item === null) continue;
+    if (slot?.outcome == null) forward(found, step, item, slot ?? EMPTY_SLOT, isRunning);
+    else if (!isRunning) backward(found, step, item, slot);
   }
+};
 
-  #isSkipped(step: CompiledStep): boolean {
-    const { when } = step.definition;
-    if (when === undefined || this.#world.isBusy(forwardKey(step, null))) return false;
-    const verdict = this.#instance.saga.definition.predicates?.[when]?.(this.#world.outputsOf(this.#instance));
-    if (verdict === undefined || verdict.holds) return false;
-    this.#add({ do: 'skip', step, why: verdict.why });
-    return true;
-  }
+/** A forEach step as a whole: skipped by its predicate, or its listed items are still to be opened. */
+const isHandledWhole = (found: Findings, step: CompiledStep, whole: Slot | undefined): boolean => {
+  if (itemsOf(found.instance, step.index).size === 0 && isSkipped(found, step)) return true;
+  const { forEach } = step.definition;
+  if (forEach === undefined || !('listed' in forEach) || whole?.isStarted === true) return false;
+  const listing = found.instance.saga.definition.listings?.[forEach.listed];
+  add(found, { do: 'open', step, items: listing?.(found.world.outputsOf(found.instance)) ?? [] });
+  return true;
+};
 
-  #forward(step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void {
-    if (this.#world.isBusy(forwardKey(step, item))) return;
-    const isUntouched = !slot.isStarted && slot.attempts === 0;
-    if (isRunning && item === null && isUntouched && this.#isSkipped(step)) return;
-    switch (step.definition.kind) {
-      case 'effect': return this.#effect(step, item, slot, isRunning);
-      case 'entity': return this.#entity(step, item, slot, isRunning);
-      case 'await': return this.#await(step, item, isRunning);
-      case 'child': return this.#child(step, item, slot, isRunning);
-    }
-  }
+const isSkipped = (found: Findings, step: CompiledStep): boolean => {
+  const { when } = step.definition;
+  if (when === undefined || found.world.isBusy(forwardKey(step, null))) return false;
+  const verdict = found.instance.saga.definition.predicates?.[when]?.(found.world.outputsOf(found.instance));
+  if (verdict === undefined || verdict.holds) return false;
+  add(found, { do: 'skip', step, why: verdict.why });
+  return true;
+};
 
-  #effect(step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void {
-    if (step.definition.kind !== 'effect') return;
-    if (!isRunning) return this.#add({ do: 'conclude', step, item, attempts: slot.attempts });
-    const firstAtMs = readyAtMs(this.#instance, step) + (step.definition.retry.firstDelayMs ?? 0);
-    if (this.#isDueAt(slot.attempts > 0 ? slot.nextAtMs : firstAtMs)) this.#add({ do: 'execute', step, item, attempt: slot.attempts + 1 });
+const forward = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+  if (found.world.isBusy(forwardKey(step, item))) return;
+  const isUntouched = !slot.isStarted && slot.attempts === 0;
+  if (isRunning && item === null && isUntouched && isSkipped(found, step)) return;
+  switch (step.definition.kind) {
+    case 'effect': return effect(found, step, item, slot, isRunning);
+    case 'entity': return entity(found, step, item, slot, isRunning);
+    case 'await': return awaitAnswer(found, step, item, isRunning);
+    case 'child': return child(found, step, item, slot, isRunning);
   }
+};
 
-  #entity(step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void {
-    // A listed item is opened and its command sent in one transaction; an arriving one is opened by somebody else's record.
-    if (slot.isStarted) return;
-    // Items are facts that arrived: they are handled to the end even when the instance compensates (SPEC M.Q).
-    if (isRunning || item !== null) this.#add({ do: 'command', step, item });
-    else this.#add({ do: 'cancel', step, item });
-  }
+const effect = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+  if (step.definition.kind !== 'effect') return;
+  if (!isRunning) return add(found, { do: 'conclude', step, item, attempts: slot.attempts });
+  const firstAtMs = readyAtMs(found.instance, step) + (step.definition.retry.firstDelayMs ?? 0);
+  if (isDueAt(found, slot.attempts > 0 ? slot.nextAtMs : firstAtMs)) add(found, { do: 'execute', step, item, attempt: slot.attempts + 1 });
+};
 
-  #await(step: CompiledStep, item: string | null, isRunning: boolean): void {
-    if (step.definition.kind !== 'await') return;
-    const result = this.#world.verdictOf(this.#instance, step, item);
-    if (result !== null) return this.#add({ do: 'answer', step, item, result });
-    if (!isRunning) return this.#add({ do: 'cancel', step, item });
-    if (step.definition.timeoutMs > 0 && this.#isDueAt(readyAtMs(this.#instance, step) + step.definition.timeoutMs)) this.#add({ do: 'answer', step, item, result: null });
-  }
+const entity = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+  // A listed item is opened and its command sent in one transaction; an arriving one is opened by somebody else's record.
+  if (slot.isStarted) return;
+  // Items are facts that arrived: they are handled to the end even when the instance compensates (SPEC M.Q).
+  if (isRunning || item !== null) add(found, { do: 'command', step, item });
+  else add(found, { do: 'cancel', step, item });
+};
 
-  #child(step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void {
-    if (step.definition.kind !== 'child') return;
-    if (!slot.isStarted) return this.#add(isRunning ? { do: 'spawn', step, item } : { do: 'cancel', step, item });
-    const child = step.definition.id === 'inherited' ? this.#world.endedChild(this.#instance, step) : ownChildEnd(slot);
-    if (child !== null) return this.#add({ do: 'answer-child', step, item, child });
-    if (!isRunning && slot.compensation === 'none' && !this.#world.isBusy(compensationKey(step, item))) this.#add({ do: 'stop-child', step, item });
-  }
+const awaitAnswer = (found: Findings, step: CompiledStep, item: string | null, isRunning: boolean): void => {
+  if (step.definition.kind !== 'await') return;
+  const result = found.world.verdictOf(found.instance, step, item);
+  if (result !== null) return add(found, { do: 'answer', step, item, result });
+  if (!isRunning) return add(found, { do: 'cancel', step, item });
+  if (step.definition.timeoutMs > 0 && isDueAt(found, readyAtMs(found.instance, step) + step.definition.timeoutMs)) add(found, { do: 'answer', step, item, result: null });
+};
 
-  #backward(step: CompiledStep, item: string | null, slot: Slot): void {
-    if (!isDue(step, slot) || slot.compensation === 'done' || slot.compensation === 'failed' || slot.compensation === 'quarantined') return;
-    if (this.#world.isBusy(compensationKey(step, item)) || !mayCompensate(this.#instance, step)) return;
-    const { compensation, kind } = step.definition;
-    if (compensation.kind === 'kept' && !this.#world.mustUndo(this.#instance, step, item)) return this.#add({ do: 'keep', step, item });
-    if (kind === 'entity') {
-      if (slot.compensation === 'none') this.#add({ do: 'undo', step, item });
-      return;
-    }
-    if (this.#isDueAt(slot.compensationNextAtMs)) this.#add({ do: 'compensate', step, item, attempt: slot.compensationAttempts + 1 });
-  }
+const child = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+  if (step.definition.kind !== 'child') return;
+  if (!slot.isStarted) return add(found, isRunning ? { do: 'spawn', step, item } : { do: 'cancel', step, item });
+  const child = step.definition.id === 'inherited' ? found.world.endedChild(found.instance, step) : ownChildEnd(slot);
+  if (child !== null) return add(found, { do: 'answer-child', step, item, child });
+  if (!isRunning && slot.compensation === 'none' && !found.world.isBusy(compensationKey(step, item))) add(found, { do: 'stop-child', step, item });
+};
 
-  #isDueAt(atMs: number): boolean {
-    if (this.#world.nowMs >= atMs) return true;
-    this.wakeAtMs = this.wakeAtMs === null ? atMs : Math.min(this.wakeAtMs, atMs);
-    return false;
+const backward = (found: Findings, step: CompiledStep, item: string | null, slot: Slot): void => {
+  if (!isDue(step, slot) || slot.compensation === 'done' || slot.compensation === 'failed' || slot.compensation === 'quarantined') return;
+  if (found.world.isBusy(compensationKey(step, item)) || !mayCompensate(found.instance, step)) return;
+  const { compensation, kind } = step.definition;
+  if (compensation.kind === 'kept' && !found.world.mustUndo(found.instance, step, item)) return add(found, { do: 'keep', step, item });
+  if (kind === 'entity') {
+    if (slot.compensation === 'none') add(found, { do: 'undo', step, item });
+    return;
   }
+  if (isDueAt(found, slot.compensationNextAtMs)) add(found, { do: 'compensate', step, item, attempt: slot.compensationAttempts + 1 });
+};
 
-  #add(action: Action): void {
-    if (!this.#world.isBusy(keyOfAction(action))) this.actions.push(action);
-  }
-}
+const isDueAt = (found: Findings, atMs: number): boolean => {
+  if (found.world.nowMs >= atMs) return true;
+  found.wakeAtMs = found.wakeAtMs === null ? atMs : Math.min(found.wakeAtMs, atMs);
+  return false;
+};
+
+const add = (found: Findings, action: Action): void => {
+  if (!found.world.isBusy(keyOfAction(action))) found.actions.push(action);
+};
 
 const ownChildEnd = (slot: Slot): ChildEnd | null =>
   slot.openedBy === null ? null : { isCompleted: slot.outcomeReason === 'child completed', reason: slot.outcomeReason, output: null, eventId: slot.openedBy };

@@ -2,8 +2,8 @@ import { fillsMonitored, tradeOrderFilled, type TradeOrderFilled, tradeOrderPart
 import { compare, erase, parseDecimal } from '#kernel';
 import { completed, data, type Fact, implementAwait, requireCompensation, type StepImplementation } from '#saga-core';
 import type { OrderExecution } from '#sagas/order-execution';
-import { observationOf, stopOf, type VenueEnd, venueEndFailure, venueEndOf } from './await-acknowledgment.step.ts';
 import { busted } from './reasons.ts';
+import { observationOf, stopOf, type VenueEnd, venueEndFailure, venueEndOf } from './venue-end.ts';
 
 type Watched = {
   /** What the position contains of the order, as its own events tell. */
