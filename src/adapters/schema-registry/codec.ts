@@ -74,6 +74,7 @@ const createReaderTable = (): ReaderTable => {
 };
 
 type WriterTable = {
+  readonly has: (type: AnyType) => boolean;
   readonly add: (type: AnyType, schemaId: number) => void;
   readonly of: (type: AnyType) => Prepared;
 };
@@ -81,6 +82,7 @@ type WriterTable = {
 const createWriterTable = (scratch: Scratch): WriterTable => {
   const byName = new Map<string, Prepared & { readonly schema: AvroSchema }>();
   return {
+    has: (type) => byName.get(type.name)?.schema === type.schema,
     // A type in several topics has one schema: any of its ids tells readers the same, the first topic's is written.
     add: (type, schemaId) => {
       if (byName.get(type.name)?.schema === type.schema) return;
@@ -133,7 +135,9 @@ const createCodec = (settings: CodecSettings): Codec => {
     readers.learnt(schemaId, await registry.schemaText(schemaId));
   };
   return {
-    prepare: async (types) => {
+    prepare: async (wanted) => {
+      const types = wanted.filter((type) => !writers.has(type));
+      if (types.length === 0) return;
       const states = await (autoRegister ? registerSchemas : lookupSchemas)(registry, types, topicsOf);
       const byName = new Map(types.map((type) => [type.name, type]));
       for (const state of states) {
