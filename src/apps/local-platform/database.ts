@@ -54,6 +54,14 @@ const nativeFolder = async (): Promise<string> => {
   throw new LocalPlatformError('PREREQUISITE_MISSING', `The package ${name} names no postgres program: run \`npm ci\`.`);
 };
 
+const initdbFailure = (folder: string, output: string, cause: unknown): LocalPlatformError => {
+  if (output.includes('No space left on device')) {
+    return new LocalPlatformError('DISK_FULL', `The disk that holds ${folder} is full: free some space and start again.`, cause);
+  }
+  const telling = output.split('\n').find((line) => /FATAL|error:/.test(line)) ?? output;
+  return new LocalPlatformError('START_FAILED', `initdb failed in ${folder}: ${telling.replace(/\s+/g, ' ').trim()}`, cause);
+};
+
 const initialise = async (folder: string, native: string, user: PostgresUser | undefined): Promise<void> => {
   if (existsSync(join(folder, 'PG_VERSION'))) return;
   // initdb into a folder beside it, then one rename: a crash in between leaves nothing that looks like a database.
@@ -72,7 +80,7 @@ const initialise = async (folder: string, native: string, user: PostgresUser | u
     await run(join(native, 'bin', 'initdb'), args, { timeout: INITDB_TIMEOUT_MS, cwd: fresh, ...(user ?? {}) });
     renameSync(fresh, folder);
   } catch (error) {
-    throw new LocalPlatformError('START_FAILED', `initdb failed in ${fresh}: ${messageOf(error).replace(/\s+/g, ' ')}`, error);
+    throw initdbFailure(fresh, messageOf(error), error);
   } finally {
     rmSync(passwordFile, { force: true });
   }

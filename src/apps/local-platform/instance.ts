@@ -35,7 +35,12 @@ export const recordPart = (paths: InstancePaths, name: string, part: PartState |
     parts: part === undefined ? others : { ...others, [name]: part },
     ports: { ...before.ports, ...prefixed(name, part?.ports ?? {}) },
   };
-  writeJson(paths.state, state);
+  try {
+    writeJson(paths.state, state);
+  } catch (error) {
+    // Ending must work on a full disk. A pid that is remembered too long is harmless: it is compared with its start time.
+    if (part !== undefined) throw error;
+  }
 };
 
 const prefixed = (name: string, ports: Readonly<Record<string, number>>): Record<string, number> =>

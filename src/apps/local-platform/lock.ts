@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, LocalPlatformError } from './errors.ts';
 import { identify, isRunning, type ProcessIdentity } from './process-identity.ts';
@@ -9,27 +9,26 @@ const LOCK_POLL_MS = 100;
 
 const holderOf = (file: string): ProcessIdentity | undefined => {
   try {
-    const [pid, startedAt] = readFileSync(file, 'utf8').trim().split('\n');
+    const [pid, startedAt] = readlinkSync(file).split('@');
     return startedAt === undefined ? undefined : { pid: Number(pid), startedAt };
   } catch {
     return undefined;
   }
 };
 
-/** Takes the lock if it is free or its holder is dead. Linking a finished file is atomic: nobody sees a half-written lock. */
+/**
+ * Takes the lock if it is free or its holder is dead. The lock is a symbolic link to nothing whose target names the holder:
+ * it appears in one step, never half written, and needs no space, so that `down` works on a full disk.
+ */
 const tryLock = (file: string, self: ProcessIdentity): true | undefined => {
-  const mine = `${file}.${String(self.pid)}`;
-  writeFileSync(mine, `${String(self.pid)}\n${self.startedAt}\n`);
   try {
-    linkSync(mine, file);
+    symlinkSync(`${String(self.pid)}@${self.startedAt}`, file);
     return true;
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     const holder = holderOf(file);
     if (holder === undefined || !isRunning(holder)) rmSync(file, { force: true });
     return undefined;
-  } finally {
-    rmSync(mine, { force: true });
   }
 };
 

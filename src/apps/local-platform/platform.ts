@@ -1,5 +1,5 @@
 import { type Addresses, addressIn, refuseOtherRuntimes, requireReachable } from './environment.ts';
-import { LocalPlatformError } from './errors.ts';
+import { explainFileError, LocalPlatformError } from './errors.ts';
 import { endPart, prepareFolders, serves, startPart } from './instance.ts';
 import { probeTransaction } from './kafka-probe.ts';
 import { withLock } from './lock.ts';
@@ -106,7 +106,9 @@ const startLocked = async (options: LocalPlatformOptions, paths: InstancePaths):
 export const startLocalPlatform = async (options: LocalPlatformOptions = {}): Promise<LocalPlatform> => {
   await checkEnvironment(options);
   const paths = instancePaths(options.instance ?? 'local');
-  const { addresses, listeners, started } = await withLock(paths.lock, () => startLocked(options, paths));
+  const { addresses, listeners, started } = await withLock(paths.lock, () => startLocked(options, paths)).catch((error: unknown) => {
+    throw explainFileError(error, paths.root);
+  });
   if (options.lifetime === 'detached') for (const managed of started) managed.release();
   const names = started.map(({ name }) => name);
   return {

@@ -45,18 +45,29 @@ export const canReach = (path: string, user: PostgresUser): boolean => {
 };
 
 /**
+ * A folder for temporary files under a name derived from the place it stands for. Somebody else may have made one of that
+ * name: then it is refused, for programs are run from it.
+ */
+const temporaryTwin = (prefix: string, place: string): string => {
+  const folder = join(tmpdir(), `${prefix}-${createHash('sha256').update(place).digest('hex').slice(0, 12)}`);
+  const owner = statSync(folder, { throwIfNoEntry: false })?.uid;
+  if (owner !== undefined && owner !== process.getuid?.()) {
+    throw new LocalPlatformError('START_FAILED', `${folder} belongs to another user (${String(owner)}): delete it and start again.`);
+  }
+  return folder;
+};
+
+/**
  * Below a private home (`/root`) another user reaches neither the program nor the data. Then both live in the system's
- * folder for temporary files, under a name derived from the place they belong to.
+ * folder for temporary files.
  */
 export const reachableFolder = (wanted: string, user: PostgresUser | undefined): string =>
-  user === undefined || canReach(join(wanted, 'x'), user)
-    ? wanted
-    : join(tmpdir(), `chorus-${createHash('sha256').update(wanted).digest('hex').slice(0, 12)}`);
+  user === undefined || canReach(join(wanted, 'x'), user) ? wanted : temporaryTwin('chorus', wanted);
 
 /** The programs where the user can run them: in place, or a copy of the `native` folder beside the data. */
 export const reachableNative = (native: string, user: PostgresUser | undefined): string => {
   if (user === undefined || canReach(join(native, 'bin', 'x'), user)) return native;
-  const copy = join(tmpdir(), `chorus-pg-${createHash('sha256').update(native).digest('hex').slice(0, 12)}`);
+  const copy = temporaryTwin('chorus-pg', native);
   if (!existsSync(join(copy, 'complete'))) {
     cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
     mkdirSync(join(copy, 'complete'));
