@@ -38,7 +38,6 @@ export type CompiledSaga = {
   /** Types that open items. */
   readonly arrivingTypes: ReadonlySet<string>;
   readonly isStartKept: boolean;
-  readonly everyStep: StepSet;
 };
 
 export type ParticipantView = {
@@ -46,6 +45,38 @@ export type ParticipantView = {
   readonly handlers: ReadonlyMap<string, AnyHandler>;
   /** Present where the participant initiates the saga. */
   readonly endings: Endings<SagaShape> | null;
+};
+
+export type PinnedLimits = readonly { readonly step: string; readonly timeoutMs: number; readonly maxAttempts: number }[];
+
+const limitsOf = (step: StepDefinition): { readonly timeoutMs: number; readonly maxAttempts: number } => ({
+  timeoutMs: step.kind === 'effect' || step.kind === 'await' ? step.timeoutMs : 0,
+  maxAttempts: step.kind === 'effect' ? step.retry.maxAttempts : 1,
+});
+
+/** The limits in force of every step, as the start record pins them. */
+export const limitsInForce = (definition: SagaDefinition): PinnedLimits =>
+  Object.entries(definition.steps).map(([step, stepDefinition]) => ({ step, ...limitsOf(stepDefinition) }));
+
+const pinnedStep = (step: StepDefinition, limits: { readonly timeoutMs: number; readonly maxAttempts: number }): StepDefinition => {
+  if (step.kind === 'effect') return { ...step, timeoutMs: limits.timeoutMs, retry: { ...step.retry, maxAttempts: limits.maxAttempts } };
+  return step.kind === 'await' ? { ...step, timeoutMs: limits.timeoutMs } : step;
+};
+
+/** The saga under the limits that an instance's start record pinned; the very same object where they are the definition's own. */
+export const withPinnedLimits = (saga: CompiledSaga, pinned: PinnedLimits): CompiledSaga => {
+  const limits = new Map(pinned.map((limit) => [limit.step, limit]));
+  const differs = (step: CompiledStep): boolean => {
+    const limit = limits.get(step.name);
+    const own = limitsOf(step.definition);
+    return limit !== undefined && (limit.timeoutMs !== own.timeoutMs || limit.maxAttempts !== own.maxAttempts);
+  };
+  if (!saga.steps.some(differs)) return saga;
+  const steps = saga.steps.map((step): CompiledStep => {
+    const limit = limits.get(step.name);
+    return limit === undefined ? step : { ...step, definition: pinnedStep(step.definition, limit) };
+  });
+  return { ...saga, steps, owned: steps.filter((step) => step.handler !== null) };
 };
 
 const setOf = (names: readonly string[], indexOf: ReadonlyMap<string, number>): StepSet => {
@@ -96,6 +127,5 @@ export const compileSaga = (definition: SagaDefinition, view: ParticipantView): 
     listenedTypes: new Set(listened),
     arrivingTypes: new Set(arriving),
     isStartKept: owned.length > 0 || view.endings !== null,
-    everyStep: (1 << steps.length) - 1,
   };
 };

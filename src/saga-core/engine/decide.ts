@@ -2,7 +2,7 @@ import type { Completed, StepFailure } from '../definition/results.ts';
 import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, has } from './compile.ts';
 import { isDue, isEveryStepDone, isLaidToRestWhole, isReady, mayCompensate, readyAtMs } from './readiness.ts';
-import { EMPTY_SLOT, type Instance, isEnded, itemsOf, type Slot } from './state.ts';
+import { CHILD_COMPLETED, EMPTY_SLOT, type Instance, isEnded, itemsOf, type Slot } from './state.ts';
 
 /** What is due for one (step, item), or for the instance's lifecycle. The shell carries it out and records what came of it. */
 export type Action =
@@ -213,7 +213,7 @@ const add = (found: Findings, action: Action): void => {
 };
 
 const ownChildEnd = (slot: Slot): ChildEnd | null =>
-  slot.openedBy === null ? null : { isCompleted: slot.outcomeReason === 'child completed', reason: slot.outcomeReason, output: null, eventId: slot.openedBy };
+  slot.openedBy === null ? null : { isCompleted: slot.outcomeReason === CHILD_COMPLETED, reason: slot.outcomeReason, output: null, eventId: slot.openedBy };
 
 type SlotEntry = readonly [item: string | null, slot: Slot | undefined];
 const slotsOf = (instance: Instance, step: CompiledStep): readonly SlotEntry[] => {

@@ -4,9 +4,10 @@ import {
 } from '#contracts/core';
 import { erase } from '#kernel';
 import type { AwaitHandler, Fact } from '../definition/handlers.ts';
+import { childSagaId } from './child-id.ts';
 import type { CompiledSaga, CompiledStep } from './compile.ts';
-import { isEveryStepDone, isReady, triggeredNow } from './readiness.ts';
-import { EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, slotOf, type Slot, withAwait, withSlot } from './state.ts';
+import { isEveryStepDone, triggeredNow } from './readiness.ts';
+import { CHILD_COMPLETED, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot, withAwait, withSlot } from './state.ts';
 
 /** A record that changed nothing, and why: counted and logged, state unchanged (SPEC A8.1, C3.2). */
 export type Refusal = 'DUPLICATE' | 'AFTER_END' | 'ILLEGAL_TRANSITION' | 'UNKNOWN_STEP' | 'VOID';
@@ -71,6 +72,7 @@ const dispatch = (instance: Instance, record: FoldedRecord): Evolved => {
     case 'chorus.CompensationRequested': return onCompensationRequested(instance, record);
     case 'chorus.SagaQuarantined': return onQuarantined(instance, record);
     case 'ops.operator.action': return onOperatorAction(instance, record);
+    case 'chorus.ChildSagaEnded': return onChildEnded(instance, record);
     default: return onStepRecord(instance, record);
   }
 };
@@ -163,7 +165,6 @@ const onStepRecord = (instance: Instance, record: FoldedRecord): Evolved => {
     case 'chorus.StepFailed': return onStepFailed(instance, place, slot, record);
     case 'chorus.CompensationCompleted': return onCompensated(instance, place, slot, record);
     case 'chorus.CompensationFailed': return onCompensationFailed(instance, place, slot, record);
-    case 'chorus.ChildSagaEnded': return onChildEnded(instance, place, slot, record);
     default: return record.envelope.outcome === 'completed' ? onCompleted(instance, place, slot, record) : onOther(instance, place, slot, record);
   }
 };
@@ -225,11 +226,20 @@ const onCompensationFailed = (instance: Instance, place: Place, slot: Slot, reco
   return accepted(settle(withSlot(instance, place, { ...slot, compensation: 'failed', outcomeReason: reason })));
 };
 
-/** A child with an id of its own has ended: what its step's owner answers next is in `outcomeReason`. */
-const onChildEnded = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
-  if (slot.outcome !== null) return accepted(instance);
-  const { outcome, reason } = erase<ChildSagaEnded>(record.payload());
-  return accepted(withSlot(instance, place, { ...slot, openedBy: record.envelope.eventId, outcomeReason: outcome === 'completed' ? 'child completed' : `child failed: ${reason ?? ''}` }));
+/** A child with an id of its own has ended: its id names the step and item. What its step's owner answers is in `outcomeReason`. */
+const onChildEnded = (instance: Instance, record: FoldedRecord): Evolved => {
+  const { childCorrelationId, outcome, reason } = erase<ChildSagaEnded>(record.payload());
+  for (const step of instance.saga.steps) {
+    if (step.definition.kind !== 'child' || step.definition.id !== 'own') continue;
+    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(instance, step.index).keys()];
+    const item = items.find((candidate) => childSagaId(instance.correlationId, step.name, candidate) === childCorrelationId);
+    if (item === undefined) continue;
+    const slot = slotOf(instance, step, item) ?? EMPTY_SLOT;
+    if (slot.outcome !== null || slot.openedBy !== null) return refused(instance, 'DUPLICATE');
+    const outcomeReason = outcome === 'completed' ? CHILD_COMPLETED : `child failed: ${reason ?? ''}`;
+    return accepted(withSlot(instance, { index: step.index, item }, { ...slot, openedBy: record.envelope.eventId, outcomeReason }));
+  }
+  return refused(instance, 'UNKNOWN_STEP');
 };
 
 /** Observations open items; everything else changes no step. */
@@ -260,5 +270,3 @@ const foldAwaits = (instance: Instance, record: FoldedRecord): Instance => {
   }
   return changed;
 };
-
-export { isReady };

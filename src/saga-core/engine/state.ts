@@ -44,6 +44,9 @@ export type Slot = {
   readonly openedAtMs: number;
 };
 
+/** What a child step's slot holds when its child, of an id of its own, has reported completion. */
+export const CHILD_COMPLETED = 'child completed';
+
 export const EMPTY_SLOT: Slot = {
   isStarted: false,
   attempts: 0,

@@ -1,5 +1,5 @@
 import {
-  compensationCompleted, compensationFailed, compensationRequested, type EventType, instanceParked, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused,
+  childSagaEnded, compensationCompleted, compensationFailed, compensationRequested, type EventType, instanceParked, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused,
   sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, type StepFailed, stepStarted,
 } from '#contracts/core';
 import { erase, idempotencyKey } from '#kernel';
@@ -7,7 +7,7 @@ import type { SagaRef } from '../definition/entity.ts';
 import type { ChildTrigger } from '../definition/handlers.ts';
 import type { Completed, CompensationResult, DomainEvent, EntityCommand, StepFailure, StepOutput, TypedData } from '../definition/results.ts';
 import type { SagaDefinition } from '../definition/saga.ts';
-import { causeOf, type CompiledStep, type Instance, itemsOf, numbersOf } from '../engine/index.ts';
+import { causeOf, childSagaId, type CompiledStep, type Instance, itemsOf, limitsInForce, numbersOf } from '../engine/index.ts';
 import type { Codec, RecordToWrite } from '../ports/index.ts';
 import { NO_CHAIN } from './chain.ts';
 import type { Entry } from './instance-table.ts';
@@ -99,7 +99,7 @@ export class Answers {
       batch.command(trigger.command, this.ref(entry.instance, where), 'execute', false);
       return batch.records;
     }
-    const instance = childInstance(entry.instance, child.definition);
+    const instance = childInstance(entry.instance, where, child.definition, this.#records.nowMs);
     if (trigger.kind === 'event') return [...batch.records, this.#records.ofInstance(instance, NO_CHAIN, trigger.event, { causationId: cause }).record];
     const index = entry.instance.saga.indexOf.get(trigger.step) ?? -1;
     const source = entry.instance.slots[index];
@@ -192,7 +192,7 @@ export class Answers {
       : batch.add({ type: sagaFailed, payload: { failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '', compensatedSteps: stepsCompensated(instance) } }, { causationId: cause });
     const ref = { ...this.ref(instance, null), causationId: eventId };
     for (const command of end.commands) batch.command(command, ref, 'execute', false);
-    return batch.records;
+    return instance.parentCorrelationId === null || instance.subSaga !== null ? batch.records : [...batch.records, this.#childEnded(instance, instance.parentCorrelationId, end.isCompleted, eventId)];
   }
 
   outputEvent(stepName: string, output: StepOutput): Event {
@@ -224,6 +224,16 @@ export class Answers {
     };
   }
 
+  /** Told on the parent's partition, in the transaction of the terminal record. */
+  #childEnded(instance: Instance, parentCorrelationId: string, isCompleted: boolean, terminalEventId: string): RecordToWrite {
+    const to: SagaRef = { ...this.ref(instance, null), correlationId: parentCorrelationId, parentCorrelationId: null, causationId: terminalEventId };
+    const payload = {
+      childSagaType: instance.saga.definition.type, childCorrelationId: instance.correlationId, outcome: isCompleted ? 'completed' as const : 'failed' as const,
+      reason: instance.firstFailure?.reason ?? null, terminalEventId,
+    };
+    return this.#records.addressed(to, { id: `child/${instance.correlationId}`, head: NO_CHAIN }, { type: childSagaEnded, payload }).record;
+  }
+
   #commands(batch: Batch, instance: Instance, where: Where, commands: readonly EntityCommand[] | undefined, causationId: string): void {
     if (commands === undefined || commands.length === 0) return;
     const ref = { ...this.ref(instance, where), causationId };
@@ -248,25 +258,24 @@ const startPayload = (definition: SagaDefinition, initiator: string, nowMs: numb
   repeatOf: null,
 });
 
-const LIMITS = new WeakMap<SagaDefinition, readonly { readonly step: string; readonly timeoutMs: number; readonly maxAttempts: number }[]>();
-const limitsOf = (definition: SagaDefinition) => {
+const LIMITS = new WeakMap<SagaDefinition, ReturnType<typeof limitsInForce>>();
+const limitsOf = (definition: SagaDefinition): ReturnType<typeof limitsInForce> => {
   const known = LIMITS.get(definition);
   if (known !== undefined) return known;
-  const limits = Object.entries(definition.steps).map(([step, { kind, ...rest }]) => ({
-    step,
-    timeoutMs: 'timeoutMs' in rest ? rest.timeoutMs : 0,
-    maxAttempts: kind === 'effect' && 'retry' in rest ? rest.retry.maxAttempts : 1,
-  }));
+  const limits = limitsInForce(definition);
   LIMITS.set(definition, limits);
   return limits;
 };
 
-/** The child of an inherited id as its first record needs it: same correlation, its own sub-saga. */
-const childInstance = (parent: Instance, definition: SagaDefinition): Instance => ({
-  ...parent,
-  saga: { ...parent.saga, definition },
-  subSaga: definition.type,
-});
+/** The child as its first record needs it: of an inherited id the same correlation and its own sub-saga, else an instance of its own. */
+const childInstance = (parent: Instance, where: Where, definition: SagaDefinition, nowMs: number): Instance => {
+  const saga = { ...parent.saga, definition };
+  if (where.step.definition.kind !== 'child' || where.step.definition.id === 'inherited') return { ...parent, saga, subSaga: definition.type };
+  return {
+    ...parent, saga, correlationId: childSagaId(parent.correlationId, where.step.name, where.item), parentCorrelationId: parent.correlationId,
+    sagaType: definition.type, subSaga: null, startedAtMs: nowMs, timeoutMs: definition.timeoutMs, totalSteps: definition.totalSteps,
+  };
+};
 
 const slotsByStep = (instance: Instance) => instance.saga.steps.map((step) => ({ step, slots: [instance.slots[step.index], ...itemsOf(instance, step.index).values()] }));
 const stepsWith = (instance: Instance, outcome: 'completed' | 'uncertain'): readonly string[] =>

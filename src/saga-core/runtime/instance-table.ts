@@ -2,7 +2,7 @@ import { type OpsOperatorAction, type SagaStarted, type StepAttemptFailed, type 
 import { erase } from '#kernel';
 import {
   begin, begins, compensationKey, type CompiledSaga, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
-  isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY,
+  isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY, withPinnedLimits,
 } from '../engine/index.ts';
 import { advanced, bodyHash, type ChainHead, NO_CHAIN } from './chain.ts';
 
@@ -93,6 +93,7 @@ export class InstanceTable {
 
   fold(record: FoldedRecord): Folded {
     const { envelope } = record;
+    if (record.type === 'chorus.ChildSagaEnded') return this.#foldChildEnd(record);
     const type = envelope.subSaga ?? envelope.sagaType;
     if (type === null || envelope.correlationId === null) return IGNORED;
     const saga = this.#catalogue.latest(type);
@@ -101,6 +102,12 @@ export class InstanceTable {
     if (this.#unknown.has(key)) return this.#foldUnknown(key, record);
     const entry = this.#entries.get(key);
     return entry === undefined ? this.#foldFirst(key, saga, record) : this.#foldNext(entry, record);
+  }
+
+  /** A child of an id of its own reports on its parent's partition; it knows its parent's id, not its type. */
+  #foldChildEnd(record: FoldedRecord): Folded {
+    const entry = this.#entries.get(record.envelope.correlationId ?? '');
+    return entry === undefined ? IGNORED : this.#foldNext(entry, record);
   }
 
   #foldFirst(key: string, latest: CompiledSaga, record: FoldedRecord): Folded {
@@ -144,8 +151,9 @@ export class InstanceTable {
   /** The version that the start record pins; the latest until then. */
   #pinned(latest: CompiledSaga, record: FoldedRecord): CompiledSaga | undefined {
     if (record.type !== 'chorus.SagaStarted') return latest;
-    const { definitionVersion } = erase<SagaStarted>(record.payload());
-    return definitionVersion === latest.definition.version ? latest : this.#catalogue.version(latest.definition.type, definitionVersion);
+    const { definitionVersion, limits } = erase<SagaStarted>(record.payload());
+    const saga = definitionVersion === latest.definition.version ? latest : this.#catalogue.version(latest.definition.type, definitionVersion);
+    return saga === undefined ? undefined : withPinnedLimits(saga, limits);
   }
 
   #foldUnknown(key: string, record: FoldedRecord): Folded {
