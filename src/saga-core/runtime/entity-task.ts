@@ -89,6 +89,7 @@ export class EntityTask {
     if (this.#isOver) return;
     this.#isLive = true;
     for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
+    for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
     for (const keyed of this.#states.all()) this.#afterChange(keyed);
     this.#subscription = environment.reader.subscribe({ ...this.#commandsAt, offset: this.#nextOffset }, {
       onBatch: (batch) => this.#onBatch(batch),

@@ -210,7 +210,7 @@ export class SagaTask {
       const result = this.#table.fold(folded);
       if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded, touched);
       if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', payload);
-      else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry);
+      else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry, this.#options.catalogue.latest(envelope.subSaga ?? envelope.sagaType ?? ''));
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
       this.#deadLetter(record, `${type} cannot be folded: ${error instanceof Error ? error.message : String(error)}`);
@@ -241,12 +241,14 @@ export class SagaTask {
     this.#options.observer.onQuarantined?.({ sagaType: instance.saga.definition.type, sagaId: instance.correlationId, stepName, reason });
   }
 
-  #onRefused(record: LogRecord, refusal: string, entry: Entry | null): void {
+  #onRefused(record: LogRecord, refusal: string, entry: Entry | null, saga: CompiledSaga | undefined): void {
     const { counters } = this.#options.environment;
     if (refusal === 'DUPLICATE' || refusal === 'AFTER_END') counters.duplicates++;
     else counters.refused++;
     if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
-      if (entry?.instance.saga.isInitiator === true) this.#deadLetter(record, refusal);
+      // An orphan has no instance: its type's initiator answers for it, once it folds live (before, its instance may have ended below the watermark).
+      const isOurs = entry === null ? this.#isLive && saga?.isInitiator === true : entry.instance.saga.isInitiator;
+      if (isOurs) this.#deadLetter(record, refusal);
     }
   }
 
