@@ -46,18 +46,27 @@ const handOver = (node, file, args) =>
     child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
   });
 
+const usage = () => {
+  process.stderr.write(`usage: node bootstrap/run.mjs ${Object.keys(ENTRIES).join('|')} [arguments]\n`);
+  return 2;
+};
+
+/** The file to run, which must exist; undefined when there is only something to fetch. */
+const entryFile = (command, entry) => {
+  if (command === 'fetch') return undefined;
+  if (entry === undefined) throw new BootstrapError('script: name the file to run.');
+  const file = join(root, entry);
+  if (!existsSync(file)) throw new BootstrapError(`${command}: this checkout has no ${entry}.`);
+  return file;
+};
+
 const main = async ([command, ...rest]) => {
-  if (command === undefined || !(command in ENTRIES)) {
-    process.stderr.write(`usage: node bootstrap/run.mjs ${Object.keys(ENTRIES).join('|')} [arguments]\n`);
-    return 2;
-  }
+  if (command === undefined || !(command in ENTRIES)) return usage();
   if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
     throw new BootstrapError(`Node ${process.versions.node} is too old even to start: install Node ${NODE_MAJOR_MIN} or newer from https://nodejs.org.`);
   }
   const [entry, args] = command === 'script' ? [rest[0], rest.slice(1)] : [ENTRIES[command], rest];
-  if (command === 'script' && entry === undefined) throw new BootstrapError('script: name the file to run.');
-  const file = entry === undefined ? undefined : join(root, entry);
-  if (file !== undefined && !existsSync(file)) throw new BootstrapError(`${command}: this checkout has no ${entry}.`);
+  const file = entryFile(command, entry);
   const node = await withLock(join(home, 'bootstrap.lock'), prepare);
   return file === undefined ? 0 : handOver(node, file, args);
 };

@@ -5,11 +5,10 @@ export type LocalPlatformErrorCode =
   | 'DISK_FULL'
   | 'START_FAILED'
   | 'START_TIMED_OUT'
-  | 'STATE_UNREADABLE'
+  | 'PART_UNKNOWN'
   | 'ANOTHER_START_RUNNING'
   | 'RUNTIME_UNSUPPORTED'
   | 'UNREACHABLE'
-  | 'NAMESPACE_NOT_DELETED'
   | 'PROCESS_SURVIVES';
 
 /** A failure of the local platform, in one line that says what happened, where, and what to do. */

@@ -121,7 +121,7 @@ export const startLocalPlatform = async (options: LocalPlatformOptions = {}): Pr
     kill: async (part) => {
       const state = readState(paths.state).parts[part];
       if (state === undefined) {
-        throw new LocalPlatformError('STATE_UNREADABLE', `Instance ${paths.instance} has no part '${part}'; it has ${Object.keys(pidsOf(paths)).join(', ')}.`);
+        throw new LocalPlatformError('PART_UNKNOWN', `Instance ${paths.instance} has no part '${part}'; it has ${Object.keys(pidsOf(paths)).join(', ')}.`);
       }
       await endProcess(part, state.identity, 'SIGKILL');
     },
