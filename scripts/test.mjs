@@ -61,7 +61,8 @@ const configured = (prefix) => readdirSync(root).some((name) => name.startsWith(
 
 const runChecks = async () => {
   if (configured('eslint.config.')) await check('lint', [module('eslint', 'bin', 'eslint.js'), '.']);
-  if (configured('.dependency-cruiser.')) await check('import law', [module('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), 'src', 'test']);
+  if (configured('.dependency-cruiser.')) await check('import law', [module('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'), 'src', 'test']);
+  if (existsSync(join(root, 'scripts', 'prove-rules.mjs'))) await check('the rules catch what they forbid', [join('scripts', 'prove-rules.mjs')]);
   await check('types of the sources', [module('typescript', 'bin', 'tsc'), '-b', 'tsconfig.build.json']);
   await check('types of the tests', [module('typescript', 'bin', 'tsc'), '-p', 'tsconfig.test.json']);
 };
