@@ -51,3 +51,19 @@ export const participants = (): readonly ParticipantDefinition[] => [
 
 /** Every type the run writes, for the codec. */
 export const benchTypes: readonly EventType<unknown>[] = [requested, ...outputs];
+
+let open: (() => void) | null = null;
+let opened: Promise<void> = Promise.resolve();
+
+/** Ends the waiting of every held step. */
+export const release = (): void => open?.();
+
+/** The same participants, but step 4 does not answer before `release`: sagas stay open. */
+export const heldParticipants = (): readonly ParticipantDefinition[] => {
+  opened = new Promise((resolve) => { open = resolve; });
+  const held = { ...noop(done4, 'step_3'), execute: async (): Promise<ReturnType<typeof requireCompensation>> => {
+    await opened;
+    return requireCompensation('held for the measurement');
+  } };
+  return participants().map((participant) => (participant.name === 'four' ? defineParticipant({ name: 'four', steps: [implementEffect(fiveSteps, 'step_4', held)] }) : participant));
+};

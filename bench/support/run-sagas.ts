@@ -2,28 +2,33 @@ import { createKafkaAdmin, createKafkaEventLog } from '#adapters/kafka';
 import { createSchemaCodec } from '#adapters/schema-registry';
 import { allEventTypes } from '#contracts';
 import { createClient, createWorker, type SagaClient, systemClock, systemRandom, topicNames, type Worker } from '#saga-core/runtime';
+import type { ParticipantDefinition } from '#saga-core';
 import type { Codec, EventLog } from '#saga-core/ports';
 import { benchTypes, fiveSteps, participants } from './five-steps.ts';
 
 export type Target = { readonly brokers: readonly string[]; readonly registryUrl: string };
-export type Stage = { readonly namespace: string; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly worker: Worker; readonly close: () => Promise<void> };
+export type Stage = { readonly namespace: string; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly worker: Worker; readonly idle: () => Promise<void>; readonly close: () => Promise<void> };
 
 const PARTITIONS = 2;
+/** So many sagas may wait in their handlers at once. */
+const EFFECTS_MAX = 20_000;
+const IDLE_MS = 2_000;
 export const FILLER = 'x'.repeat(200);
 
 /** Topics, worker with the five participants and a client, in a namespace of its own. */
-export const setUp = async (target: Target, namespace: string): Promise<Stage> => {
+export const setUp = async (target: Target, namespace: string, options: { readonly participants?: readonly ParticipantDefinition[]; readonly partitions?: number } = {}): Promise<Stage> => {
   const config = { brokers: [...target.brokers], clientId: 'chorus-bench' };
   const admin = createKafkaAdmin(config);
   const names = topicNames(namespace);
-  const owners = participants().map((participant) => participant.name);
+  const running = options.participants ?? participants();
+  const owners = running.map((participant) => participant.name);
   const topics = [names.saga('bench'), names.ops, names.deadLetters, ...owners.map((owner) => names.checkpoints(owner, 'bench'))];
-  await admin.createTopics(topics.map((topic) => ({ topic, partitions: PARTITIONS, config: topic.includes('.checkpoints.') ? { 'cleanup.policy': 'compact' } : {} })));
+  await admin.createTopics(topics.map((topic) => ({ topic, partitions: options.partitions ?? PARTITIONS, config: topic.includes('.checkpoints.') ? { 'cleanup.policy': 'compact' } : {} })));
   const log = createKafkaEventLog(config);
   const codec = createSchemaCodec({ registryUrl: target.registryUrl, autoRegister: true, topicsOf: () => [names.saga('bench')] });
   await codec.prepare([...benchTypes, ...allEventTypes.filter((type) => type.name.startsWith('chorus.') || type.name.startsWith('ops.'))]);
   const common = { log, codec, clock: systemClock, random: systemRandom, namespace };
-  const worker = createWorker({ ...common, participants: participants() });
+  const worker = createWorker({ ...common, participants: running, limits: { effectsMax: EFFECTS_MAX } });
   await worker.start();
   const client = createClient(common);
   const close = async (): Promise<void> => {
@@ -33,7 +38,8 @@ export const setUp = async (target: Target, namespace: string): Promise<Stage> =
     await admin.deleteTopics(topics);
     await admin.close();
   };
-  return { namespace, log, codec, client, worker, close };
+  const idle = (): Promise<void> => new Promise((resolve) => systemClock.after(IDLE_MS, resolve));
+  return { namespace, log, codec, client, worker, idle, close };
 };
 
 export const runOne = async (stage: Stage, mustFail: boolean): Promise<number> => {
@@ -50,18 +56,17 @@ export const closedLoop = async (stage: Stage, count: number): Promise<readonly 
   return latenciesMs;
 };
 
+export type Load = { readonly inFlight: number } & ({ readonly count: number } | { readonly durationMs: number });
+
 /** `inFlight` sagas at any time, every tenth failing at step 4. */
-export const loaded = async (stage: Stage, options: { readonly inFlight: number; readonly count: number }): Promise<{ readonly latenciesMs: readonly number[]; readonly seconds: number }> => {
+export const loaded = async (stage: Stage, load: Load): Promise<{ readonly latenciesMs: readonly number[]; readonly seconds: number }> => {
   const latenciesMs: number[] = [];
   let started = 0;
   const begunMs = performance.now();
+  const isOver = (): boolean => ('count' in load ? started >= load.count : performance.now() - begunMs >= load.durationMs);
   const lane = async (): Promise<void> => {
-    while (started < options.count) {
-      const index = started++;
-      latenciesMs.push(await runOne(stage, index % 10 === 9));
-    }
+    while (!isOver()) latenciesMs.push(await runOne(stage, started++ % 10 === 9));
   };
-  await Promise.all(Array.from({ length: options.inFlight }, lane));
+  await Promise.all(Array.from({ length: load.inFlight }, lane));
   return { latenciesMs, seconds: (performance.now() - begunMs) / 1_000 };
 };
-

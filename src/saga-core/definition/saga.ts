@@ -8,7 +8,7 @@ export type Ending = {
   readonly reads?: readonly string[];
 };
 
-/** The numbers that a child's records carry where it runs inside a parent (SPEC A9.4). */
+/** The numbers that a child's records carry where it runs inside a parent. */
 export type NumbersInside = {
   /** By step name, for every record of that step … */
   readonly steps: Readonly<Record<string, number>>;
@@ -36,7 +36,7 @@ export type SagaShape = {
   readonly start: EventType<unknown>;
   /** Deadline of an instance in milliseconds from its start; 0 = none. */
   readonly timeoutMs: number;
-  /** Highest number of the step table, constant (SPEC A9.4). */
+  /** Highest number of the step table, constant. */
   readonly totalSteps: number;
   readonly steps: Readonly<Record<string, StepDefinition>>;
   /** The step whose output is the saga's result: what a parent's child step takes as its own output, and what `handle.result()` gives. */

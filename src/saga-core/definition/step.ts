@@ -11,7 +11,7 @@ export type RetryPolicy = {
 };
 
 export const NO_RETRY: RetryPolicy = { maxAttempts: 1, initialDelayMs: 0, maxDelayMs: 0, multiplier: 1 };
-/** Waits 1 s, then 2 s between three attempts (SPEC A6). */
+/** Waits 1 s, then 2 s between three attempts. */
 export const R3: RetryPolicy = { maxAttempts: 3, initialDelayMs: 1_000, maxDelayMs: 10_000, multiplier: 2 };
 
 /** How a completed step is undone. Mandatory to declare. */
@@ -52,7 +52,7 @@ export type OutputType = EventType<unknown> | readonly EventType<unknown>[] | Da
 type StepCommon = {
   /** The participant that owns the step: the only writer of its records (the entity's owner for entity steps: the same). */
   readonly owner: string;
-  /** Number in the saga's step table (SPEC A9 `step`). */
+  /** Number in the saga's step table. */
   readonly number: number;
   readonly after: After;
   readonly output: OutputType;
@@ -66,7 +66,7 @@ type StepCommon = {
   readonly when?: string;
   readonly forEach?: ForEach;
   readonly compensation: Compensation;
-  /** Its records start a chain of causes: causationId null (SPEC A9.5, `analysis.requested`). */
+  /** Its records start a chain of causes: causationId null. */
   readonly isChainRoot?: boolean;
 };
 

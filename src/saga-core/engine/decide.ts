@@ -169,7 +169,7 @@ const effect = (found: Findings, step: CompiledStep, item: string | null, slot: 
 const entity = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
   // A listed item is opened and its command sent in one transaction; an arriving one is opened by somebody else's record.
   if (slot.isStarted) return;
-  // Items are facts that arrived: they are handled to the end even when the instance compensates (SPEC M.Q).
+  // Items are facts that arrived: they are handled to the end even when the instance compensates.
   if (isRunning || item !== null) add(found, { do: 'command', step, item });
   else add(found, { do: 'cancel', step, item });
 };

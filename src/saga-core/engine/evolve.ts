@@ -9,7 +9,7 @@ import type { CompiledSaga, CompiledStep } from './compile.ts';
 import { isEveryStepDone, triggeredNow } from './readiness.ts';
 import { CHILD_COMPLETED, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot, withAwait, withSlot } from './state.ts';
 
-/** A record that changed nothing, and why: counted and logged, state unchanged (SPEC A8.1, C3.2). */
+/** A record that changed nothing, and why: counted and logged, state unchanged. */
 export type Refusal = 'DUPLICATE' | 'AFTER_END' | 'ILLEGAL_TRANSITION' | 'UNKNOWN_STEP' | 'VOID';
 export type Evolved = { readonly instance: Instance; readonly refused: Refusal | null };
 
@@ -97,7 +97,7 @@ const onEnd = (instance: Instance, record: FoldedRecord, status: 'COMPLETED' | '
 
 const onCompensationRequested = (instance: Instance, record: FoldedRecord): Evolved => {
   if (instance.status !== 'RUNNING') return refused(instance, 'ILLEGAL_TRANSITION');
-  // Every step had completed before it: the instance completes (RUNTIME 5.6.1).
+  // Every step had completed before it: the instance completes.
   if (isEveryStepDone(instance)) return refused(instance, 'VOID');
   const { failedStep, failedItem, reason } = erase<CompensationRequested>(record.payload());
   return accepted({

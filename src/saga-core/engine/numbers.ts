@@ -1,6 +1,6 @@
 import type { SagaShape } from '../definition/saga.ts';
 
-/** Where a record belongs in its saga's step table (SPEC A9.4): `step`, and the child's own number inside a parent. */
+/** Where a record belongs in its saga's step table: `step`, and the child's own number inside a parent. */
 export type StepNumbers = { readonly step: number; readonly subStep: number | null };
 
 const TERMINAL = new Set(['chorus.SagaCompleted', 'chorus.SagaFailed']);

@@ -36,7 +36,7 @@ export const isReady = (instance: Instance, step: CompiledStep): boolean => {
 
 export const isEveryStepDone = (instance: Instance): boolean => instance.saga.steps.every((step) => isStepDone(instance, step));
 
-/** The steps that are triggered now: what freezes at CompensationRequested (RUNTIME 5.6.2). */
+/** The steps that are triggered now: what freezes at CompensationRequested. */
 export const triggeredNow = (instance: Instance): number => {
   let set = 0;
   for (const step of instance.saga.steps) if (isReady(instance, step)) set |= 1 << step.index;
@@ -61,11 +61,11 @@ export const isDue = (step: CompiledStep, slot: Slot | undefined): slot is Slot 
 const isLaidToRest = (instance: Instance, step: CompiledStep): boolean =>
   triggeredSlots(instance, step).every(([, slot]) => slot !== undefined && slot.outcome !== null && (!isDue(step, slot) || isSettled(slot)));
 
-/** Reverse dependency order: everything that depends on this step is laid to rest (RUNTIME 5.6.4). */
+/** Reverse dependency order: everything that depends on this step is laid to rest. */
 export const mayCompensate = (instance: Instance, step: CompiledStep): boolean =>
   instance.saga.steps.every((other) => !has(step.dependants, other.index) || isLaidToRest(instance, other));
 
-/** Everything triggered is answered and everything due is compensated (RUNTIME 5.6.5). */
+/** Everything triggered is answered and everything due is compensated. */
 export const isLaidToRestWhole = (instance: Instance): boolean => instance.saga.steps.every((step) => isLaidToRest(instance, step));
 
 /** When the step became ready: the last (or, where any is enough, the first) instant its dependencies gave. */

@@ -1,7 +1,7 @@
 import type { Envelope } from '#contracts/core';
 import type { CompiledSaga, CompiledStep, StepSet } from './compile.ts';
 
-/** SPEC A8. PENDING: the trigger lies on the log, the start record does not yet. */
+/** PENDING: the trigger lies on the log, the start record does not yet. */
 export type InstanceStatus = 'PENDING' | 'RUNNING' | 'COMPENSATING' | 'MANUAL_REQUIRED' | 'COMPLETED' | 'FAILED' | 'REFUSED';
 
 export type SlotOutcome =

@@ -6,7 +6,7 @@ export const NO_CHAIN: ChainHead = { seq: 0, hash: null };
 
 const WIRE_PREFIX_BYTES = 5;
 
-/** SHA-256 of a record's Avro body, without the five-byte prefix of the wire format (CONTRACTS 5). */
+/** SHA-256 of a record's Avro body, without the five-byte prefix of the wire format. */
 export const bodyHash = (value: Uint8Array): Uint8Array => hash('sha256', value.subarray(WIRE_PREFIX_BYTES), 'buffer');
 
 /** The head after a record was appended. */

@@ -30,7 +30,7 @@ const RECORDS_MAX_DEFAULT = 4_000;
 
 /**
  * Group commit: whatever gathered while the last transaction was in flight goes into the next one; idle means at once.
- * A transaction in doubt, or refused, ends the committer; nothing is repaired and nothing is repeated (RUNTIME 5.3).
+ * A transaction in doubt, or refused, ends the committer; nothing is repaired and nothing is repeated.
  */
 export class Committer {
   readonly #options: CommitterOptions;

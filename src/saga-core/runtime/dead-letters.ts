@@ -4,7 +4,7 @@ import { partitionFor } from '#kernel';
 
 type Original = { readonly topic: string; readonly partition: number; readonly offset: number; readonly key: Uint8Array | string | null; readonly value: Uint8Array | null };
 
-/** The original bytes under the original key; where they came from and why in headers (RUNTIME 2.1). */
+/** The original bytes under the original key; where they came from and why in headers. */
 export const deadLetter = (environment: TaskEnvironment, participant: string, original: Original, reason: string): RecordToWrite => {
   const topic = environment.names.deadLetters;
   const key = original.key === null || typeof original.key === 'string' ? original.key : Buffer.from(original.key).toString('utf8');

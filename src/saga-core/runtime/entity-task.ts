@@ -22,14 +22,14 @@ export type EntityTaskOptions = {
   readonly onEnd: (end: TaskEnd) => void;
 };
 
-/** A command this far ahead of the owner's clock is refused (RUNTIME 5.4). */
+/** A command this far ahead of the owner's clock is refused. */
 const COMMAND_AHEAD_MAX_MS = 5_000;
 
 /** Every outcome needs a way to the outside: what a handler made of one command, as records. */
 type Caller = { readonly ref: SagaRef | null; readonly phase: 'execute' | 'compensate' | null };
 
 /**
- * Owns one partition of one entity (RUNTIME 6): a table of states, each changed by one command after another. Outcome,
+ * Owns one partition of one entity: a table of states, each changed by one command after another. Outcome,
  * events, commands, state and the consumed position lie in one transaction; position and state are read back together.
  */
 export class EntityTask {

@@ -23,7 +23,7 @@ const watermarkOf = (metadata: string): number | null => {
 };
 
 /**
- * Keeps position, watermark and checkpoints of one saga task (RUNTIME 5.3, 5.5). Correctness rests on the fold: a stale
+ * Keeps position, watermark and checkpoints of one saga task. Correctness rests on the fold: a stale
  * watermark only means reading more. What the watermark passes must be recoverable without the records it passes, so
  * checkpoints are rewritten, tombstones and remembered ids written, before the position that needs them.
  */

@@ -167,7 +167,7 @@ export class Records {
   }
 }
 
-/** Repeated from the envelope so that a consumer can skip a record without decoding it (CONTRACTS 5). */
+/** Repeated from the envelope so that a consumer can skip a record without decoding it. */
 const headersOf = (envelope: Envelope, eventName: string): Readonly<Record<string, string>> => {
   const headers: Record<string, string> = { 'event-type': eventName, 'event-id': envelope.eventId, producer: envelope.producer };
   if (envelope.correlationId !== null) headers['correlation-id'] = envelope.correlationId;

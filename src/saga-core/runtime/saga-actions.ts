@@ -300,7 +300,7 @@ export const failureOf = (instance: Instance): FailureView => ({
   compensatedSteps: stepsCompensated(instance),
 });
 
-/** Wait before the attempt after the n-th: initial × multiplier^(n−1), capped (SPEC A6.1). */
+/** Wait before the attempt after the n-th: initial × multiplier^(n−1), capped. */
 export const delayAfter = (retry: RetryPolicy, attemptNumber: number): number =>
   Math.min(retry.maxDelayMs, retry.initialDelayMs * retry.multiplier ** (attemptNumber - 1));
 

@@ -32,7 +32,7 @@ export type SagaTaskOptions = {
 };
 
 /**
- * Owns one partition of one context's saga topic for one participant (RUNTIME 5): fence, claim, fold to the claim,
+ * Owns one partition of one context's saga topic for one participant: fence, claim, fold to the claim,
  * decide, then live. Recovery is nothing but starting a new task.
  */
 export class SagaTask {

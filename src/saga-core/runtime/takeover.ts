@@ -10,7 +10,7 @@ export type TaskEnd = { readonly code: 'STOPPED' | 'FENCED' | 'UNKNOWN' | 'REFUS
 export type Claim = { readonly offsets: ReadonlyMap<string, number>; readonly claimId: string };
 
 /**
- * Fences every older writer of the id, then claims the partitions in one transaction (RUNTIME 5.1, steps 1 and 2).
+ * Fences every older writer of the id, then claims the partitions in one transaction.
  * Whatever a predecessor committed lies before the claim.
  */
 export const fenceAndClaim = async (options: {

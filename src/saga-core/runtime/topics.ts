@@ -1,4 +1,4 @@
-/** Names of the topics of one namespace (RUNTIME 2.1): the one place that spells them. */
+/** Names of the topics of one namespace: the one place that spells them. */
 export type TopicNames = {
   readonly namespace: string;
   readonly saga: (context: string) => string;
@@ -27,6 +27,6 @@ export const topicNames = (namespace: string): TopicNames => ({
   group: (participant) => `${namespace}.${participant}`,
 });
 
-/** One transactional id per (group, partition): what fences zombies (CONTRACTS 5). */
+/** One transactional id per (group, partition): what fences zombies. */
 export const transactionalId = (names: TopicNames, participant: string, topic: string, partition: number): string =>
   `${names.namespace}/${participant}/${topic}/${partition}`;

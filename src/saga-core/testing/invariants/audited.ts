@@ -16,7 +16,7 @@ export type AuditedRecord = {
 /** The definition of a saga type in one version; undefined = not known here, its instances are not judged. */
 export type DefinitionLookup = (type: string, version: number) => SagaShape | undefined;
 
-/** RUNTIME 9; CHAIN and WRITER name the chains of records and the one writer of each kind. */
+/** I1 to I10 are the invariants of the runtime; CHAIN and WRITER name the chains of records and the one writer of each kind. */
 export type InvariantId = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I8' | 'I9' | 'CHAIN' | 'WRITER';
 
 export type Violation = {

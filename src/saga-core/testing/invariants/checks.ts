@@ -103,7 +103,7 @@ const undone: Check = (ledger, report) => {
 const LIFECYCLE = /^chorus\.(Saga(Started|Refused|Completed|Failed|Quarantined)|CompensationRequested)$/;
 const OF_OWNER = /^chorus\.(Step(Started|AttemptFailed|Completed|Failed)|Compensation(Completed|Failed))$/;
 
-/** One writer per kind of record (SPEC C4.2). */
+/** One writer per kind of record. */
 const oneWriter: Check = (ledger, report) => {
   for (const { type, envelope, offset } of ledger.history.records) {
     const { producer, stepName } = envelope;

@@ -25,7 +25,7 @@ export type VerifyOptions = {
 
 const isLedger = (ledger: Ledger | null): ledger is Ledger => ledger !== null;
 
-/** Checks every invariant of RUNTIME 9 that the records of saga topics alone can tell. Pure; the order of `records` does not matter. */
+/** Checks every invariant of the runtime that the records of saga topics alone can tell. Pure; the order of `records` does not matter. */
 export const verifyRecords = (records: readonly AuditedRecord[], options: VerifyOptions): Verification => {
   const histories = historiesOf(records, options.definitions);
   const ledgers = histories.map(ledgerOf).filter(isLedger);

@@ -2,7 +2,7 @@ import { dependenciesOf, type SagaShape, type StepDefinition } from '#saga-core'
 import { type AuditedRecord, fieldOf, type History } from './audited.ts';
 
 /*
- * The rules of RUNTIME 3 to 5.6 once more, written from the page and not from the engine: what checks the engine must not
+ * The rules of saga records once more, written from their description and not from the engine: what checks the engine must not
  * share its mistakes. Everything is a function of "up to which offset", so that one can ask what held at a record's place.
  */
 

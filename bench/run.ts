@@ -1,0 +1,34 @@
+// `npm run bench`: five-step sagas on a broker of their own, and in the same run the raw limit of the log beside them.
+import { parseArgs } from 'node:util';
+import { type LocalPlatform, type LocalPlatformOptions, startLocalPlatform } from '#apps/local-platform';
+import { measureRawLimit } from './adapter-raw.ts';
+import { type BenchReport, type LoadReport, measureSagas } from './support/measure.ts';
+import { printReport } from './support/report.ts';
+
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } } });
+const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`);
+
+const IN_FLIGHT = [500, 2_000];
+const SECONDS = values.quick ? 5 : 15;
+
+const measure = async (instance: string, brokerConfig: Readonly<Record<string, string>>): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
+  const options: LocalPlatformOptions = { instance, parts: ['kafka', 'registry'], kafka: { extraConfig: brokerConfig }, onProgress: say };
+  const platform: LocalPlatform = await startLocalPlatform(options);
+  try {
+    const brokerPid = platform.pids['kafka'];
+    const target = { brokers: platform.kafka, registryUrl: platform.registry, ...(brokerPid === undefined ? {} : { brokerPid }) };
+    say(`raw limit of the log (${instance}) …`);
+    const raw = await measureRawLimit({ ...target, inFlightCounts: IN_FLIGHT, durationMs: SECONDS * 1_000 });
+    say(`five-step sagas (${instance}) …`);
+    return await measureSagas({ target, raw, inFlight: IN_FLIGHT, seconds: SECONDS });
+  } finally {
+    await platform.stop();
+  }
+};
+
+const plain = await measure('bench', {});
+const flushed = await measure('bench-flushed', { 'log.flush.interval.messages': '1' });
+const report: BenchReport = { ...plain.at500, at2000: plain.at2000, flushed: { ...flushed.at500, at2000: flushed.at2000 } };
+printReport(report, say);
+if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+process.exit(0);

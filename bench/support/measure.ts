@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { createWorker, systemClock, systemRandom, topicNames } from '#saga-core/runtime';
+import type { RawLimit } from '../adapter-raw.ts';
+import { FILLER, type Stage, type Target, closedLoop, loaded, setUp } from './run-sagas.ts';
+import { fiveSteps, heldParticipants, participants, release } from './five-steps.ts';
+
+export type Percentiles = { readonly p50: number; readonly p95: number; readonly p99: number };
+export type LoadReport = {
+  readonly inFlight: number;
+  readonly sagasPerSecond: number;
+  readonly rawSagasPerSecond: number;
+  readonly ratioToRaw: number;
+  readonly closedLoopMs: Percentiles;
+  readonly rawClosedLoopMs: Percentiles;
+  readonly loadedMs: Percentiles;
+  readonly cpuSecondsPer1000: { readonly node: number; readonly broker: number | null };
+  readonly bytesPerOpenSaga: number;
+  readonly takeoverSeconds: number;
+};
+export type BenchReport = LoadReport & { readonly at2000: LoadReport; readonly flushed: LoadReport & { readonly at2000: LoadReport } };
+
+/** USER_HZ of Linux, on every machine of today. */
+const TICKS_PER_SECOND = 100;
+const WARM_UP_SAGAS = 2_000;
+const CLOSED_LOOP_SAGAS = 300;
+const OPEN_SAGAS = 10_000;
+const OWNERS = 5;
+
+const percentiles = (values: readonly number[]): Percentiles => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+};
+
+/** CPU time of a process, seconds; null where /proc does not tell. */
+const cpuSecondsOf = (pid: number | undefined): number | null => {
+  if (pid === undefined) return null;
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return null;
+  }
+};
+
+const ownCpuSeconds = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
+
+type LoadFigures = Pick<LoadReport, 'sagasPerSecond' | 'loadedMs' | 'cpuSecondsPer1000'>;
+
+const underLoad = async (stage: Stage, options: { readonly inFlight: number; readonly seconds: number; readonly brokerPid: number | undefined }): Promise<LoadFigures> => {
+  const nodeBefore = ownCpuSeconds();
+  const brokerBefore = cpuSecondsOf(options.brokerPid);
+  const { latenciesMs, seconds } = await loaded(stage, { inFlight: options.inFlight, durationMs: options.seconds * 1_000 });
+  const per1000 = (cpuSeconds: number): number => (cpuSeconds / latenciesMs.length) * 1_000;
+  const brokerAfter = cpuSecondsOf(options.brokerPid);
+  return {
+    sagasPerSecond: latenciesMs.length / seconds,
+    loadedMs: percentiles(latenciesMs),
+    cpuSecondsPer1000: { node: per1000(ownCpuSeconds() - nodeBefore), broker: brokerBefore === null || brokerAfter === null ? null : per1000(brokerAfter - brokerBefore) },
+  };
+};
+
+const heapBytes = (): number => {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+};
+
+/**
+ * 10,000 sagas that wait in step 4: the memory that five participants hold for them, and how long a second worker takes
+ * from its fences to being live on every partition.
+ */
+const openSagas = async (target: Target): Promise<{ readonly bytesPerOpenSaga: number; readonly takeoverSeconds: number }> => {
+  const stage = await setUp(target, `open${Date.now()}`, { participants: heldParticipants(), partitions: 1 });
+  const before = heapBytes();
+  const starts = Array.from({ length: OPEN_SAGAS }, () => stage.client.start(fiveSteps, { filler: FILLER, mustFail: false }));
+  await Promise.all(starts);
+  const isOpen = (): boolean => stage.worker.status().every((status) => status.openInstances === OPEN_SAGAS);
+  const isHeld = (): boolean => stage.worker.status().some((status) => status.participant === 'four' && status.counters.triggered === OPEN_SAGAS);
+  while (!isOpen() || !isHeld()) await new Promise((resolve) => setImmediate(resolve));
+  await stage.idle();
+  const bytesPerOpenSaga = (heapBytes() - before) / OPEN_SAGAS / OWNERS;
+  await stage.worker.stop();
+  const successor = createWorker({ participants: participants(), log: stage.log, codec: stage.codec, clock: systemClock, random: systemRandom, namespace: topicNames(stage.namespace).namespace });
+  const begunMs = performance.now();
+  await successor.start();
+  const takeoverSeconds = (performance.now() - begunMs) / 1_000;
+  release();
+  await successor.stop();
+  await stage.close();
+  return { bytesPerOpenSaga, takeoverSeconds };
+};
+
+export const measureSagas = async (options: { readonly target: Target & { readonly brokerPid?: number }; readonly raw: RawLimit; readonly inFlight: readonly number[]; readonly seconds: number }): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
+  const { target, raw } = options;
+  const open = await openSagas(target);
+  const stage = await setUp(target, `bench${Date.now()}`);
+  await loaded(stage, { inFlight: 500, count: WARM_UP_SAGAS });
+  const closedLoopMs = percentiles(await closedLoop(stage, CLOSED_LOOP_SAGAS));
+  const rawClosedLoopMs = { p50: raw.closedLoop.p50Ms, p95: raw.closedLoop.p95Ms, p99: raw.closedLoop.p99Ms };
+  const reports: LoadReport[] = [];
+  for (const inFlight of options.inFlight) {
+    const figures = await underLoad(stage, { inFlight, seconds: options.seconds, brokerPid: target.brokerPid });
+    const rawSagasPerSecond = raw.loads.find((load) => load.inFlight === inFlight)?.chainsPerSecond ?? Number.NaN;
+    reports.push({ inFlight, ...figures, rawSagasPerSecond, ratioToRaw: figures.sagasPerSecond / rawSagasPerSecond, closedLoopMs, rawClosedLoopMs, ...open });
+  }
+  await stage.close();
+  const [at500, at2000] = reports;
+  if (at500 === undefined || at2000 === undefined) throw new Error('two loads are measured, 500 and 2,000 in flight');
+  return { at500, at2000 };
+};
