@@ -58,6 +58,11 @@ export class InstanceTable {
     return this.#entries.size;
   }
 
+  /** Instances by id, sub-sagas as `correlationId/subSaga`. */
+  get openIds(): readonly string[] {
+    return [...this.#entries.values()].map(({ instance }) => (instance.subSaga === null ? instance.correlationId : `${instance.correlationId}/${instance.subSaga}`));
+  }
+
   get unknownVersions(): ReadonlyMap<string, number> {
     return this.#unknown;
   }

@@ -95,6 +95,10 @@ export class SagaTask {
     return this.#table.openCount;
   }
 
+  get openIds(): readonly string[] {
+    return this.#table.openIds;
+  }
+
   get isLive(): boolean {
     return this.#isLive;
   }

@@ -32,9 +32,14 @@ export type Worker = {
   /** Drains: ends transactions under way, then leaves the groups. Idempotent. */
   readonly stop: () => Promise<void>;
   readonly status: () => readonly ParticipantStatus[];
+  /**
+   * Seed C's recover_sagas: takes every saga partition of the participant over again, from the log alone. Resolves with the ids of
+   * the instances that were found open. Rejects for a participant that this worker does not run.
+   */
+  readonly recover: (participant: string) => Promise<readonly string[]>;
 };
 
-type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<void>; readonly isLive: boolean; readonly openCount?: number };
+type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<void>; readonly isLive: boolean; readonly openCount?: number; readonly openIds?: readonly string[] };
 
 const RESTART_FIRST_MS = 20;
 const RESTART_MAX_MS = 5_000;
@@ -48,6 +53,11 @@ export const createWorker = (options: WorkerOptions): Worker => {
     start: async () => { await Promise.all(hosts.map((host) => host.start())); },
     stop: async () => { await Promise.all(hosts.map((host) => host.stop())); },
     status: () => hosts.map((host) => host.status()),
+    recover: async (participant) => {
+      const host = hosts.find((candidate) => candidate.name === participant);
+      if (host === undefined) throw new Error(`participant ${participant} does not run here; there are ${hosts.map(({ name }) => name).join(', ')}`);
+      return host.recover();
+    },
   };
 };
 
@@ -95,6 +105,20 @@ class ParticipantHost {
     this.#catalogue = catalogueOf(participant);
   }
 
+  get name(): string {
+    return this.#participant.name;
+  }
+
+  async recover(): Promise<readonly string[]> {
+    const keys = [...this.#tasks].filter(([, task]) => task instanceof SagaTask).map(([key]) => key);
+    await Promise.all(keys.map(async (key) => {
+      await this.#stopTask(key);
+      const at = key.lastIndexOf('/');
+      await this.#startTask(key, key.slice(0, at), Number(key.slice(at + 1)));
+    }));
+    return [...new Set(keys.flatMap((key) => this.#tasks.get(key)?.openIds ?? []))];
+  }
+
   status(): ParticipantStatus {
     const tasks = [...this.#tasks.values()];
     return {
@@ -123,6 +147,8 @@ class ParticipantHost {
       counters: this.#counters,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     };
+    // A participant that neither owns a step nor keeps an entity has nothing to be assigned.
+    if (topics.length === 0) return;
     await new Promise<void>((resolve, reject) => {
       options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
         onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve); },

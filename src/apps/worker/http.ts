@@ -1,0 +1,84 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
+import type { ParticipantStatus, Worker } from '#saga-core/runtime';
+
+export type WorkerHttp = { readonly url: string; readonly close: () => Promise<void> };
+export type WorkerHttpOptions = {
+  /** 0: any free one. */
+  readonly port: number;
+  /** Default loopback: the admin messages have no password of their own. */
+  readonly host?: string;
+  readonly worker: Worker;
+  readonly metrics: Registry;
+  readonly isStopping: () => boolean;
+};
+
+type Answer = { readonly status: number; readonly type: string; readonly body: string };
+const json = (status: number, value: unknown): Answer => ({ status, type: 'application/json', body: `${JSON.stringify(value)}\n` });
+const problem = (status: number, title: string, detail: string): Answer =>
+  ({ status, type: 'application/problem+json', body: `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n` });
+
+const isReady = (statuses: readonly ParticipantStatus[]): boolean => statuses.every(({ tasks, liveTasks }) => tasks === liveTasks);
+
+const admin = async (message: string, participant: string, worker: Worker): Promise<Answer> => {
+  const status = worker.status().find((candidate) => candidate.participant === participant);
+  if (status === undefined) return problem(404, 'No such participant', `${participant} does not run here; there are ${worker.status().map((each) => each.participant).join(', ')}`);
+  if (message === 'stats') return json(200, status);
+  return json(200, { participant, recovered: await worker.recover(participant) });
+};
+
+const PARTICIPANT_MESSAGE = /^\/participants\/([a-z0-9-]+)\/(recover|stats)$/;
+
+const answerOf = async (request: IncomingMessage, options: WorkerHttpOptions): Promise<Answer> => {
+  const { worker } = options;
+  const path = (request.url ?? '/').split('?')[0] ?? '/';
+  const asked = PARTICIPANT_MESSAGE.exec(path);
+  if (asked !== null) {
+    const [, participant = '', message = ''] = asked;
+    const method = message === 'recover' ? 'POST' : 'GET';
+    if (request.method !== method) return problem(405, 'Method not allowed', `${path} wants ${method}`);
+    return admin(message, participant, worker);
+  }
+  if (request.method !== 'GET') return problem(405, 'Method not allowed', `${path} wants GET`);
+  switch (path) {
+    case '/health/live': return json(200, { status: 'live' });
+    case '/health/ready': {
+      const statuses = worker.status();
+      const ready = isReady(statuses) && !options.isStopping();
+      return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not-ready', participants: statuses.map(({ participant, tasks, liveTasks }) => ({ participant, tasks, liveTasks })) });
+    }
+    case '/metrics': return { status: 200, type: options.metrics.contentType, body: await options.metrics.metrics() };
+    case '/participants': return json(200, worker.status());
+    default: return problem(404, 'No such page', `${path}; there are /health/live, /health/ready, /metrics, /participants, /participants/NAME/stats and /participants/NAME/recover`);
+  }
+};
+
+const send = (response: ServerResponse, answer: Answer): void => {
+  response.writeHead(answer.status, { 'content-type': answer.type });
+  response.end(answer.body);
+};
+
+const listen = (server: Server, port: number, host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host }, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+
+/** Health, metrics and the admin messages of one worker. */
+export const serveWorker = async (options: WorkerHttpOptions): Promise<WorkerHttp> => {
+  const host = options.host ?? '127.0.0.1';
+  const server = createServer((request, response) => {
+    answerOf(request, options).then((answer) => send(response, answer), (error: unknown) => send(response, problem(500, 'Not answered', String(error))));
+  });
+  const port = await listen(server, options.port, host);
+  return {
+    url: `http://${host}:${port}`,
+    close: () => new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    }),
+  };
+};

@@ -1,0 +1,10 @@
+export { type Circuits, openCircuits } from './circuits.ts';
+export { ConfigError } from './config-error.ts';
+export { type BrokerSettings, type Environment, type ModelSettings, type WorkerConfig, workerConfig } from './config.ts';
+export { carriedTypes, connect, type Connection, type ConnectOptions, liveTopicsOf } from './connect.ts';
+export { serveWorker, type WorkerHttp } from './http.ts';
+export { createPino, type LogLevel, logOn } from './log.ts';
+export { createMetrics, groupLag } from './metrics.ts';
+export { buildParticipants, PARTICIPANT_NAMES, type ParticipantName, participantNames } from './participants.ts';
+export { createPublisher, type Publication, type Publisher } from './publisher.ts';
+export { type RunningWorker, startWorker, type StartWorkerOptions } from './worker.ts';
