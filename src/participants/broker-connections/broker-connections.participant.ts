@@ -21,6 +21,7 @@ export const createBrokerConnections = (needs: BrokerConnectionsNeeds): Particip
   const settings = { venueNameOf: (id: string) => needs.venueOf(id)?.name ?? 'unknown', symbolsOf: (id: string) => configOf(id)?.watchedSymbols ?? [] };
   return defineParticipant({
     name: 'broker-connections',
+    writesTo: { entities: ['buying-power', 'exposures', 'cycles'], contexts: ['trading'] },
     entities: [
       connections(settings, {
         keys: needs.connections.map((connection) => connection.brokerConnectionId),

@@ -38,6 +38,7 @@ export const createOrchestrator = (needs: OrchestratorNeeds): ParticipantDefinit
     ],
     entities: [cycles(settings), exposures(settings)],
     sources: [marketQuotes(settings)],
+    writesTo: { entities: ['positions'] },
     observer: {
       onSagaCompleted: ({ sagaType, sagaId }) => needs.log.info('saga completed', { sagaType, sagaId }),
       onQuarantined: ({ sagaType, sagaId, stepName, reason }) => needs.log.error('saga quarantined: a person must act', { sagaType, sagaId, stepName, reason }),

@@ -30,6 +30,7 @@ export const createTradingEngine = (needs: TradingEngineNeeds): ParticipantDefin
       trade(needs.signalToExecution ?? signalToExecution, needs.accounts),
     ],
     entities: [orders, positions, buyingPower],
+    writesTo: { entities: ['connections', 'cycles', 'exposures'] },
     observer: {
       onQuarantined: ({ sagaType, sagaId, stepName, reason }) => needs.log.error('saga quarantined: a person must act', { sagaType, sagaId, stepName, reason }),
     },
