@@ -6,9 +6,9 @@ import { reportKey } from '../business/order-registry.ts';
 import type { CallLimits, Venue } from '../gateways.ts';
 import { reportOfUpdate, reportsOfPoll } from './venue-reports.ts';
 
-/** An open order is asked for after this silence while the stream is live (SPEC M3) … */
+/** An open order is asked for after this silence while the stream is live … */
 export const SILENCE_LIVE_MS = 5_000;
-/** … and after this one while it is down (SPEC M4). */
+/** … and after this one while it is down. */
 export const SILENCE_DOWN_MS = 2_000;
 const WATCH_INTERVAL_MS = 500;
 const CALL_MS = 3_000;
