@@ -6,11 +6,11 @@ const common = {
   testEnvironmentOptions: { customExportConditions: ['chorus:source', 'node', 'node-addons'] },
 };
 
-const project = (displayName, testMatch) => ({ ...common, displayName, testMatch });
+const project = (displayName, testMatch, more = {}) => ({ ...common, displayName, testMatch, ...more });
 
 export default {
   projects: [
-    project('unit', ['<rootDir>/{src,test}/**/*.{unit,property,contract,saga}.test.ts']),
+    project('unit', ['<rootDir>/{src,test}/**/*.{unit,property,contract,saga}.test.ts'], { testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/architecture/'] }),
     project('architecture', ['<rootDir>/test/architecture/**/*.test.ts']),
     project('conformance', ['<rootDir>/test/conformance/**/*.conformance.test.ts']),
     project('simulation', ['<rootDir>/test/simulation/**/*.simulation.test.ts']),
