@@ -103,7 +103,9 @@ export class SagaActions {
       (entry.intents ??= new Set()).add(key);
       return this.#options.answers.intended(entry, where, 'execute', null, false);
     }
-    const isSuspect = entry.suspects?.has(key) === true || (definition.intent === true && entry.intents?.has(key) !== true);
+    const isSuspect = isSuspected(entry, where);
+    const isBlind = definition.intent === true && isSuspect && this.#effectHandler(where.step).reconcile === undefined;
+    if (isBlind && this.#isEarly(entry, key, definition.timeoutMs)) return null;
     if (attemptNumber === 1) this.#options.environment.counters.triggered++;
     this.#inBackground(entry, async (call) => {
       const run: EffectRun = {
@@ -112,36 +114,43 @@ export class SagaActions {
         limitMs: definition.timeoutMs,
         isReconciledFirst: isSuspect || attemptNumber > 1,
       };
-      const isBlind = definition.intent === true && isSuspect && run.handler.reconcile === undefined;
       const result: StepResult = isBlind ? { status: 'failed', kind: 'unknown', reason: 'may have happened before a takeover, and cannot be looked up' } : await attempt(this.#options.environment.clock, call, run);
       return () => this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry });
     });
     return null;
   }
 
+  /**
+   * A predecessor's call may still be on the wire until its hard deadline has passed: an outcome "unknown" before that
+   * would let the undo overtake the call. Asks again then.
+   */
+  #isEarly(entry: Entry, key: string, limitMs: number): boolean {
+    const finalAtMs = this.#options.liveSinceMs() + 2 * limitMs;
+    if (this.#options.environment.clock.nowMillis() >= finalAtMs) return false;
+    entry.busy?.delete(key);
+    this.#options.wakeAt(entry, finalAtMs);
+    return true;
+  }
+
   /** COMPENSATING: nothing new is started; whether something happened is found out, or is certain. */
   #conclude(entry: Entry, where: Where, attempts: number): readonly RecordToWrite[] | null {
     const { definition } = where.step;
     const key = forwardKey(where.step, where.item);
-    const isSuspect = entry.suspects?.has(key) === true;
+    const isSuspect = isSuspected(entry, where);
     const isNeverCalled = attempts === 0 && !isSuspect;
     const cancelled = { errorKind: 'Cancelled', outcomeUnknown: false, reason: 'cancelled: the saga compensates', attempts } as const;
     if (isNeverCalled || definition.kind !== 'effect') return this.#options.answers.failed(entry, where, cancelled);
     const handler = this.#effectHandler(where.step);
     const limitMs = definition.timeoutMs;
-    if (handler.reconcile === undefined) return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
+    if (handler.reconcile === undefined) {
+      if (isSuspect && this.#isEarly(entry, key, limitMs)) return null;
+      return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
+    }
     this.#inBackground(entry, async () => {
       const { environment } = this.#options;
       const found = await reconcile(environment.clock, { handler, context: this.#context(entry, where, Math.max(1, attempts), 'execute'), limitMs, isReconciledFirst: true });
       return () => {
-        // A predecessor's call may still be on the wire until its hard deadline has passed.
-        const finalAtMs = this.#options.liveSinceMs() + 2 * limitMs;
-        const isEarly = isSuspect && environment.clock.nowMillis() < finalAtMs;
-        if (found.status === 'absent' && isEarly) {
-          entry.busy?.delete(key);
-          this.#options.wakeAt(entry, finalAtMs);
-          return [];
-        }
+        if (found.status === 'absent' && isSuspect && this.#isEarly(entry, key, limitMs)) return [];
         if (found.status === 'completed') return this.#options.answers.completed(entry, where, found);
         if (found.status === 'absent') return this.#options.answers.failed(entry, where, cancelled);
         const reason = found.status === 'failed' ? found.reason : 'still pending';
@@ -160,7 +169,9 @@ export class SagaActions {
       return answers.completed(entry, where, result);
     }
     if (result.status === 'pending') return [];
-    const isRepeatable = result.kind === 'transient' || result.kind === 'unknown';
+    // Neither idempotent nor to be looked up: a second call might be a second effect.
+    const isBlind = where.step.definition.kind === 'effect' && where.step.definition.intent === true && this.#effectHandler(where.step).reconcile === undefined;
+    const isRepeatable = result.kind === 'transient' || (result.kind === 'unknown' && !isBlind);
     if (isRepeatable && made.attempt < made.retry.maxAttempts && entry.instance.status === 'RUNNING') {
       environment.counters.retries++;
       const nextAtMs = environment.clock.nowMillis() + Math.max(delayAfter(made.retry, made.attempt), result.retryAfterMs ?? 0);
@@ -291,6 +302,14 @@ export class SagaActions {
     return erase<ChildHandler<SagaShape>>(step.handler);
   }
 }
+
+/** A predecessor may have called the vendor for this slot. Where intents are declared, only if the log holds one that is not ours. */
+const isSuspected = (entry: Entry, where: Where): boolean => {
+  const key = forwardKey(where.step, where.item);
+  const { definition } = where.step;
+  if (definition.kind !== 'effect' || definition.intent !== true) return entry.suspects?.has(key) === true;
+  return slotOf(entry.instance, where.step, where.item)?.isStarted === true && entry.intents?.has(key) !== true;
+};
 
 const ERROR_KINDS = { transient: 'RetriesExhausted', unknown: 'RetriesExhausted', terminal: 'Terminal', requireCompensation: 'RequireCompensation', timeout: 'Timeout' } as const;
 
