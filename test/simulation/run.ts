@@ -1,4 +1,4 @@
-// Replays one seed, or runs a range: node --conditions=chorus:source test/simulation/run.ts FROM [TO] [--records]
+// Replays one seed, or runs a range: node --conditions=chorus:source test/simulation/run.ts FROM [TO] [--records] [--trace]
 import { simulate } from './support/world.ts';
 
 const [from = '1', to = from] = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -6,7 +6,7 @@ const isVerbose = process.argv.includes('--records');
 const started = performance.now();
 let bad = 0;
 for (let seed = Number(from); seed <= Number(to); seed++) {
-  const result = await simulate(seed);
+  const result = await simulate(seed, process.argv.includes('--trace') ? { trace: (line) => console.log(line) } : {});
   if (from === to) console.log(JSON.stringify({ ...result, records: undefined, violations: undefined }));
   if (isVerbose) {
     for (const { partition, offset, type, envelope, payload } of result.records) {

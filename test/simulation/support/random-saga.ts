@@ -1,5 +1,5 @@
 import { sagaSignalled } from '#contracts/core';
-import { type After, type Compensation, defineSaga, none, NO_RETRY, type SagaDefinition, type StepDefinition, undo } from '#saga-core';
+import { type After, type Compensation, defineSaga, none, NO_RETRY, R3, type SagaDefinition, type StepDefinition, undo } from '#saga-core';
 import type { SimulatedRandom } from '#saga-core/testing';
 import { done, opened, receipt } from './types.ts';
 
@@ -29,7 +29,7 @@ const randomStep = (random: SimulatedRandom, number: number, earlier: readonly s
   if (draw < 0.35) {
     return { ...common, kind: 'await', owner, output: null, timeoutMs: 3_000 + random.integer(20_000), onLimit: random.chance(0.5) ? 'complete' : 'fail', listensTo: [sagaSignalled], compensation: none('waiting leaves nothing behind') };
   }
-  if (draw < 0.5) return { ...common, kind: 'effect', owner, output: done, timeoutMs: 1_500, retry: NO_RETRY, intent: true };
+  if (draw < 0.5) return { ...common, kind: 'effect', owner, output: done, timeoutMs: 1_500, retry: random.chance(0.5) ? NO_RETRY : R3, intent: true };
   return { ...common, kind: 'effect', owner, output: random.chance(0.5) ? done : null, timeoutMs: 1_500, retry: { maxAttempts: 3, initialDelayMs: 100, maxDelayMs: 2_000, multiplier: 2 } };
 };
 

@@ -10,9 +10,11 @@ export type VendorOptions = {
   readonly ambiguousUndoProbability: number;
   /** While it says true: answers are lost and requests are late. */
   readonly isTroubled: () => boolean;
+  /** Hears what arrives, for whoever replays a seed. */
+  readonly trace: (line: string) => void;
 };
 
-type Entry = { executionCount: number; isLive: boolean; readonly fate: Fate; ambiguousUndoCount: number };
+type Entry = { executionCount: number; isLive: boolean; isCancelled: boolean; readonly fate: Fate; ambiguousUndoCount: number };
 
 /** Longest way of an untroubled request or answer, one way. */
 const WAY_MS = 20;
@@ -40,19 +42,22 @@ export const createVendor = (options: VendorOptions): Vendor => {
     const known = entries.get(key) ?? {
       executionCount: 0,
       isLive: false,
+      isCancelled: false,
       fate: random.chance(options.refusalProbability) ? 'refuses' : 'works',
       ambiguousUndoCount: random.chance(options.ambiguousUndoProbability) ? 1 + random.integer(4) : 0,
     };
     entries.set(key, known);
     return known;
   };
-  const request = <Answer>(call: VendorCall, act: () => Answer): Promise<Answer> =>
+  const request = <Answer>(what: string, call: VendorCall, act: () => Answer): Promise<Answer> =>
     new Promise((resolve) => {
       const isLate = isTroubled() && random.chance(LATE_REQUEST_PROBABILITY);
       const isAnswerLost = isTroubled() && random.chance(LOST_ANSWER_PROBABILITY);
       const wayMs = isLate ? random.between(WAY_MS, call.limitMs) : random.between(1, WAY_MS);
+      const sentAtMs = clock.monotonicMillis();
       clock.after(wayMs, () => {
         const answer = act();
+        options.trace(`vendor: ${what} ${call.key} from ${call.from.name}, sent at ${Math.round(sentAtMs)}: ${String(answer)}${isAnswerLost ? ', answer lost' : ''}`);
         if (!isAnswerLost) clock.after(random.between(1, WAY_MS), () => call.from.enter(() => resolve(answer)));
       });
     });
@@ -64,26 +69,26 @@ export const createVendor = (options: VendorOptions): Vendor => {
   };
   return {
     execute: (call) =>
-      request(call, () => {
+      request('execute', call, () => {
         const entry = entryOf(call.key);
-        return entry.executionCount > 0 ? 'done' : bringAbout(entry);
+        return entry.executionCount > 0 || entry.isCancelled ? 'done' : bringAbout(entry);
       }),
-    executeBlindly: (call) => request(call, () => bringAbout(entryOf(call.key))),
+    executeBlindly: (call) => request('executeBlindly', call, () => bringAbout(entryOf(call.key))),
     lookUp: (call) =>
-      request(call, () => {
+      request('lookUp', call, () => {
         const entry = entries.get(call.key);
         if (entry === undefined) return 'absent';
         return entry.executionCount > 0 ? 'done' : entry.fate === 'refuses' ? 'refused' : 'absent';
       }),
     undo: (call) =>
-      request(call, () => {
+      request('undo', call, () => {
         const entry = entryOf(call.key);
         if (entry.ambiguousUndoCount > 0) {
           entry.ambiguousUndoCount--;
           return 'ambiguous';
         }
-        // What was cancelled before it came stays cancelled.
-        entry.executionCount = Math.max(1, entry.executionCount);
+        // A vendor that knows keys refuses what was cancelled before it came; the other one does not remember.
+        entry.isCancelled = true;
         entry.isLive = false;
         return 'undone';
       }),

@@ -30,6 +30,8 @@ const coreTypes = [
   opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 ];
 
+export type SimulateOptions = { readonly mutant?: Mutant; readonly trace?: (line: string) => void };
+
 /** Faults planted into the protocol's seams, to prove that the checkers see them. */
 export type Mutant = {
   readonly broker?: BrokerMutants;
@@ -58,6 +60,7 @@ type World = {
   readonly weather: Weather;
   readonly newCodec: () => Promise<Codec>;
   readonly mutant: Mutant;
+  readonly trace: (line: string) => void;
   isStormy: boolean;
   workerNumber: number;
   readonly workers: SimulatedProcess[];
@@ -87,23 +90,25 @@ const startWorker = async (world: World): Promise<void> => {
     membership: { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 },
   });
   world.workers.push(process);
-  void worker.start().catch((error: unknown) => {
-    if (process.status() === 'running') throw error;
+  // A process that cannot start exits, and is started again.
+  void worker.start().catch(() => {
+    process.kill();
+    void startWorker(world);
   });
 };
 
-const createWorld = (seed: number, mutant: Mutant): World => {
+const createWorld = (seed: number, { mutant = {}, trace: hear = () => undefined }: SimulateOptions): World => {
   const random = createSimulatedRandom(seed);
   const clock = createSimulatedClock({ nowMillis: START_MILLIS });
   const weather = randomWeather(random.fork('weather'));
   const registry = createMemorySchemaRegistry();
-  const state = { isStormy: true };
-  const vendor = createVendor({ clock, random: random.fork('vendor'), refusalProbability: 0.1, ambiguousUndoProbability: 0.15, isTroubled: () => world.isStormy });
+  const trace = (line: string): void => hear(`@${Math.round(clock.monotonicMillis())} ${line}`);
+  const vendor = createVendor({ clock, random: random.fork('vendor'), refusalProbability: 0.1, ambiguousUndoProbability: 0.15, isTroubled: () => world.isStormy, trace });
   const cluster = createMemoryCluster({
     clock, random: random.fork('cluster'), faults: faultPlan(random.fork('faults'), weather, () => world.isStormy), ...(mutant.broker === undefined ? {} : { mutants: mutant.broker }),
   });
   const world: World = {
-    clock, random: random.fork('world'), cluster, weather, vendor, mutant, ...state,
+    clock, random: random.fork('world'), cluster, weather, vendor, mutant, trace, isStormy: true,
     saga: randomSaga(random.fork('saga')),
     newCodec: async () => {
       const codec = createMemoryCodec({ registry });
@@ -135,14 +140,20 @@ const disturb = async (world: World): Promise<void> => {
   const { random, weather, workers } = world;
   const alive = workers.filter((process) => process.status() !== 'dead');
   if (random.chance(weather.killProbability)) {
-    random.pick(alive).kill();
+    const victim = random.pick(alive);
+    victim.kill();
+    world.trace(`${victim.name} is killed`);
     await startWorker(world);
   }
   const running = workers.filter((process) => process.status() === 'running');
   if (running.length > 0 && random.chance(weather.pauseProbability)) {
     const process = random.pick(running);
     process.pause();
-    world.clock.after(pauseDurationMs(random), process.resume);
+    world.trace(`${process.name} stands still`);
+    world.clock.after(pauseDurationMs(random), () => {
+      world.trace(`${process.name} goes on`);
+      process.resume();
+    });
   }
   if (random.chance(weather.rebalanceProbability)) world.cluster.rebalance(names.group(random.pick(['alpha', 'beta', 'gamma'])));
 };
@@ -206,9 +217,9 @@ const calmDown = async (world: World, client: SagaClient): Promise<readonly Audi
   }
 };
 
-/** One run, a function of its seed and the mutant. */
-export const simulate = async (seed: number, mutant: Mutant = {}): Promise<RunResult> => {
-  const world = createWorld(seed, mutant);
+/** One run: a function of its seed and the planted fault. */
+export const simulate = async (seed: number, options: SimulateOptions = {}): Promise<RunResult> => {
+  const world = createWorld(seed, options);
   const { log, process } = world.cluster.connect('client');
   const client = createClient({ log, codec: await world.newCodec(), clock: process.clock, random: world.random.fork('client'), namespace: NAMESPACE });
   for (let count = 0; count < WORKER_COUNT; count++) await startWorker(world);
