@@ -1,0 +1,95 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { isConflict, PostgresError, postgresError } from './errors.ts';
+
+export type QueryResult = { readonly rows: readonly Readonly<Record<string, unknown>>[]; readonly rowCount: number };
+/** One statement. `values` are its $1, $2, …. Rejects with PostgresError. */
+export type Query = (sql: string, values?: readonly unknown[]) => Promise<QueryResult>;
+
+export type TransactionOptions = {
+  /** Default `read committed`. */
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
+  readonly isReadOnly?: boolean;
+};
+
+/** Connections to one database. Nothing connects before the first use. */
+export type Database = {
+  readonly query: Query;
+  /**
+   * Runs `work` in one transaction and commits; anything thrown rolls back. Run again, a few times, when it lost against
+   * another transaction: `work` must have no effect outside the database.
+   */
+  readonly transaction: <Result>(work: (query: Query) => Promise<Result>, options?: TransactionOptions) => Promise<Result>;
+  readonly close: () => Promise<void>;
+};
+
+export type DatabaseOptions = {
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: string;
+  /** Default 4. */
+  readonly connectionsMax?: number;
+};
+
+const CONNECTIONS_MAX = 4;
+const CONNECT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 120_000;
+const CONFLICT_ATTEMPTS_MAX = 8;
+const CONFLICT_PAUSE_MS = 5;
+
+const queryOf = (client: Pick<pg.ClientBase, 'query'>): Query => async (sql, values) => {
+  try {
+    const result = await client.query<Record<string, unknown>>(sql, values === undefined ? [] : [...values]);
+    return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+  } catch (thrown) {
+    throw postgresError(thrown, sql.trim().split('\n')[0]?.slice(0, 120) ?? 'query');
+  }
+};
+
+const beginning = ({ isolation = 'read committed', isReadOnly = false }: TransactionOptions): string =>
+  `begin isolation level ${isolation}${isReadOnly ? ' read only' : ''}`;
+
+const attempt = async <Result>(pool: pg.Pool, work: (query: Query) => Promise<Result>, options: TransactionOptions): Promise<Result> => {
+  const client = await pool.connect().catch((thrown: unknown) => { throw postgresError(thrown, 'connect'); });
+  let broken: Error | undefined;
+  const onError = (error: Error): void => { broken = error; };
+  client.on('error', onError);
+  try {
+    const query = queryOf(client);
+    await query(beginning(options));
+    const result = await work(query);
+    await query('commit');
+    return result;
+  } catch (thrown) {
+    await client.query('rollback').catch((error: unknown) => { broken = error instanceof Error ? error : new Error(String(error)); });
+    throw thrown;
+  } finally {
+    client.off('error', onError);
+    client.release(broken);
+  }
+};
+
+/** Opens a database by URL. Throws POSTGRES_CONFIG when it is no PostgreSQL URL. */
+export const createDatabase = ({ url, connectionsMax = CONNECTIONS_MAX }: DatabaseOptions): Database => {
+  if (!/^postgres(ql)?:\/\//.test(url)) throw new PostgresError('POSTGRES_CONFIG', 'the database address must begin with postgres://: set DATABASE_URL to postgres://user:password@host:port/database');
+  const pool = new pg.Pool({ connectionString: url, max: connectionsMax, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, application_name: 'chorus' });
+  // An idle connection that breaks is replaced at its next use.
+  pool.on('error', () => undefined);
+  let closed: Promise<void> | undefined;
+  return {
+    query: queryOf(pool),
+    transaction: async (work, options = {}) => {
+      for (let attempts = 1; ; attempts++) {
+        try {
+          return await attempt(pool, work, options);
+        } catch (thrown) {
+          if (!isConflict(thrown) || attempts >= CONFLICT_ATTEMPTS_MAX) throw thrown;
+          await pause(CONFLICT_PAUSE_MS * 2 ** attempts * (0.5 + Math.random()));
+        }
+      }
+    },
+    close: () => {
+      closed ??= pool.end();
+      return closed;
+    },
+  };
+};

@@ -1,0 +1,1 @@
+export { decisionExecutions, decisionRecords, decisionsProjection } from './decisions.projection.ts';

@@ -1,0 +1,1 @@
+export { fills, fillsProjection } from './fills.projection.ts';

@@ -1,0 +1,1 @@
+export { orders, ordersProjection } from './orders.projection.ts';

@@ -1,0 +1,1 @@
+export { pnl, pnlProjection } from './pnl.projection.ts';

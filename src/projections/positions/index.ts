@@ -1,0 +1,1 @@
+export { positions, positionsProjection } from './positions.projection.ts';

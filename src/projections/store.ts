@@ -1,0 +1,52 @@
+import type { Change } from './change.ts';
+import type { ProjectionDefinition } from './define-projection.ts';
+
+/** A record that could not be projected: kept beside the read model, while its partition goes on. */
+export type Fault = { readonly offset: number; readonly reason: string };
+
+/** What one read of a partition comes to. */
+export type ProjectionBatch = {
+  /** Without the namespace. */
+  readonly topic: string;
+  readonly partition: number;
+  /** What the store must have stored for the partition: the batch is applied only then. */
+  readonly fromOffset: number;
+  /** Next offset to read, stored in the transaction of the rows. */
+  readonly toOffset: number;
+  /** By record, in order; a record's changes are applied together or not at all. */
+  readonly records: readonly { readonly offset: number; readonly changes: readonly Change[] }[];
+  readonly faults: readonly Fault[];
+};
+
+export type ApplyOutcome =
+  | { readonly status: 'applied'; readonly faultCount: number }
+  /** Somebody else has gone on from there: nothing was applied. Null: nothing stored. */
+  | { readonly status: 'elsewhere'; readonly nextOffset: number | null }
+  /** Readers were switched to another generation: nothing was applied; open again. */
+  | { readonly status: 'superseded' };
+
+/** One build of a projection's tables from the log. */
+export type Generation = {
+  readonly number: number;
+  /** Positions by `topic/partition`, topic without the namespace. */
+  readonly positions: () => Promise<ReadonlyMap<string, number>>;
+  /** Rows, faults and the position in one transaction, position check first. */
+  readonly apply: (batch: ProjectionBatch) => Promise<ApplyOutcome>;
+};
+
+export type OpenOutcome =
+  | { readonly status: 'live'; readonly generation: Generation }
+  /** The stored read model is of an older version: build this one beside it, then switch. */
+  | { readonly status: 'outdated'; readonly storedVersion: number };
+
+/** Where read models live. */
+export type ReadModelStore = {
+  /** The generation that readers see; made where there is none yet. */
+  readonly open: (projection: ProjectionDefinition) => Promise<OpenOutcome>;
+  /** An empty generation beside the live one. */
+  readonly begin: (projection: ProjectionDefinition) => Promise<Generation>;
+  /** Readers see it from now on, and the old one is gone; `behind` where it has read less than the live one. */
+  readonly switchTo: (projection: ProjectionDefinition, generation: Generation) => Promise<'switched' | 'behind'>;
+  /** Gives up a generation that was begun. */
+  readonly discard: (projection: ProjectionDefinition, generation: Generation) => Promise<void>;
+};

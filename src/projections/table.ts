@@ -1,0 +1,45 @@
+/** What a column may hold. `numeric` is decimal text, never a float; `bigint` a bigint; `timestamp` milliseconds since the epoch. */
+export type Value = string | number | bigint | boolean | null;
+export type ColumnType = 'text' | 'numeric' | 'integer' | 'bigint' | 'double' | 'boolean' | 'timestamp';
+export type Column<out Held extends Value> = {
+  readonly type: ColumnType;
+  readonly isNullable: boolean;
+  /** Never present: carries the type for the compiler. */
+  readonly value?: () => Held;
+};
+
+export const text: Column<string> = { type: 'text', isNullable: false };
+/** Decimal text: money, prices, quantities. */
+export const numeric: Column<string> = { type: 'numeric', isNullable: false };
+export const integer: Column<number> = { type: 'integer', isNullable: false };
+export const bigint: Column<bigint> = { type: 'bigint', isNullable: false };
+/** For shares of one and other measures; never for money. */
+export const double: Column<number> = { type: 'double', isNullable: false };
+export const flag: Column<boolean> = { type: 'boolean', isNullable: false };
+/** Milliseconds since the epoch. */
+export const timestamp: Column<number> = { type: 'timestamp', isNullable: false };
+export const nullable = <Held extends Value>(column: Column<Held>): Column<Held | null> => ({ type: column.type, isNullable: true });
+
+export type Columns = Readonly<Record<string, Column<Value>>>;
+export type Row = Readonly<Record<string, Value>>;
+export type RowOf<Of extends Columns> = { readonly [Name in keyof Of]: Of[Name] extends Column<infer Held> ? Held : never };
+
+/** A table of a read model. Every row is a fold of the records of one partition: so partitions never touch each other's rows. */
+export type Table<Of extends Columns = Columns> = {
+  readonly name: string;
+  readonly columns: Of;
+  /** Primary key. */
+  readonly key: readonly (keyof Of & string)[];
+  /** Further indexes, each a list of columns. */
+  readonly indexes: readonly (readonly (keyof Of & string)[])[];
+};
+
+export const defineTable = <const Of extends Columns>(table: {
+  readonly name: string;
+  readonly columns: Of;
+  readonly key: readonly (keyof Of & string)[];
+  readonly indexes?: readonly (readonly (keyof Of & string)[])[];
+}): Table<Of> => ({ indexes: [], ...table });
+
+/** The key's values as one text: the identity of a row within its table. */
+export const keyText = (table: Pick<Table, 'key'>, row: Row): string => table.key.map((name) => String(row[name])).join('\u001f');
