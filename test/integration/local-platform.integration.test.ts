@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { chorusHome, freePorts, type LocalPlatform, projectRoot, startLocalPlatform, stopInstance } from '#apps/local-platform';
+import { type Addresses, chorusHome, type ExtraProcess, freePorts, type LocalPlatform, projectRoot, startLocalPlatform, stopInstance } from '#apps/local-platform';
 
 const START_TIMEOUT_MS = 180_000;
 const run = promisify(execFile);
@@ -141,6 +141,32 @@ describe('a port that another program holds', () => {
       message: `Port ${String(port)} for database is taken by another program: stop that program or ask for another port.`,
     });
     expect(await stopInstance(instance)).toEqual([]);
+  }, START_TIMEOUT_MS);
+});
+
+describe('an extra process', () => {
+  const instance = newInstance();
+  let platform: LocalPlatform;
+
+  afterAll(() => removeInstance(instance), START_TIMEOUT_MS);
+
+  test('is told the addresses, awaited, found by the next start and stopped with the rest', async () => {
+    const [port = 0] = await freePorts(1);
+    const extraProcesses = async (addresses: Addresses): Promise<readonly ExtraProcess[]> => [{
+      name: 'echo',
+      command: process.execPath,
+      args: ['-e', 'require("node:http").createServer((_, answer) => answer.end(process.env.TOLD)).listen(Number(process.env.PORT), "127.0.0.1")'],
+      env: { PORT: String(port), TOLD: addresses.database, NODE_OPTIONS: '' },
+      ports: { http: port },
+      answers: () => fetch(`http://127.0.0.1:${String(port)}/`).then((response) => response.ok, () => false),
+    }];
+    const options = { instance, environment: {}, parts: ['database'], extraProcesses } as const;
+    platform = await startLocalPlatform(options);
+    expect([...platform.started].sort()).toEqual(['database', 'echo']);
+    expect(await (await fetch(`http://127.0.0.1:${String(port)}/`)).text()).toBe(platform.database);
+    expect((await startLocalPlatform(options)).started).toEqual([]);
+    await platform.stop();
+    expect(Object.values(platform.pids).map(isAlive)).toEqual([false, false]);
   }, START_TIMEOUT_MS);
 });
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { LocalPlatformError } from './errors.ts';
 import { waitFor } from './wait.ts';
@@ -15,26 +16,28 @@ export const isPortFree = (port: number): Promise<boolean> =>
     });
   });
 
-const listenAnywhere = (): Promise<{ readonly port: number; readonly close: () => Promise<void> }> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ port: 0, host: LOOPBACK }, () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') {
-        reject(new Error('A TCP server has no port.'));
-        return;
-      }
-      resolve({ port: address.port, close: () => new Promise((done) => { server.close(() => { done(); }); }) });
-    });
-  });
+// Below the ports that the kernel gives to outgoing connections (from 32768 on Linux, 49152 on macOS): while a broker is
+// down, any connection could take its port, even a client's own attempt to reach it, which then talks to itself.
+const PORT_MIN = 20_000;
+const PORT_COUNT = 12_000;
+const ATTEMPTS_MAX = 1_000;
 
-/** `count` different loopback ports that nobody uses at this moment. */
+const issued = new Set<number>();
+
+/** `count` different loopback ports that nobody uses at this moment; this program is never given one twice. */
 export const freePorts = async (count: number): Promise<readonly number[]> => {
-  // All are held open together, else the kernel may hand out the same one twice.
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
-  await Promise.all(servers.map((server) => server.close()));
-  return servers.map((server) => server.port);
+  const ports: number[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && ports.length < count; attempt += 1) {
+    const port = PORT_MIN + randomInt(PORT_COUNT);
+    if (issued.has(port)) continue;
+    issued.add(port);
+    if (await isPortFree(port)) ports.push(port);
+  }
+  if (ports.length === count) return ports;
+  throw new LocalPlatformError(
+    'PORT_TAKEN',
+    `No ${String(count)} free ports were found between ${String(PORT_MIN)} and ${String(PORT_MIN + PORT_COUNT)}: stop some programs that listen there.`,
+  );
 };
 
 /** What the caller wishes for one part's port. */
