@@ -6,7 +6,7 @@ export type SagaId = string & { readonly [sagaIdBrand]: true };
 
 const SAGA_ID_PATTERN = /^[A-Za-z0-9_-]{1,32}$/;
 
-/** The one parser of correlation ids, used at every entrance (CONTRACTS 5). */
+/** The one parser of correlation ids, used at every entrance. */
 export const parseSagaId = (text: string): Result<SagaId, string> =>
   SAGA_ID_PATTERN.test(text)
     ? ok(text as SagaId)
