@@ -1,0 +1,250 @@
+import { expect, test } from '@jest/globals';
+import { reportConnectionCommand } from '#contracts';
+import { orderExecution } from '#sagas/order-execution';
+import { serverError } from '../support/simulated-broker.ts';
+import { TradingWorld } from '../support/trading-world.ts';
+
+// SPEC 3.M with every participant on the in-memory log, in simulated time, each order started on its own.
+
+const SUBMITTED = ['OrderPlacedEvent', 'trade.order.submitted'];
+const ACKNOWLEDGED = [...SUBMITTED, 'trade.order.acknowledged'];
+const BOOKED = ['analytics.pnl.recorded', 'OrderExecutionCompleted'];
+const FILLED = ['trade.order.filled', 'trade.position.updated'];
+const PARTLY = ['trade.order.partially_filled', 'trade.position.updated'];
+const FAILED = 'OrderExecutionFailed';
+const posts = (world: TradingWorld): number => world.broker.calls.filter((call) => call === 'POST').length;
+const deletes = (world: TradingWorld): number => world.broker.calls.filter((call) => call === 'DELETE').length;
+const held = async (world: TradingWorld): Promise<readonly string[]> => {
+  expect(await world.violations()).toEqual([]);
+  return world.domain('m-1');
+};
+
+test('SC-M-1: placed, submitted, acknowledged, filled, booked', async () => {
+  const world = await TradingWorld.open();
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionCompleted')).toMatchObject({ filledQty: '10', avgPrice: '100', realizedPnl: '0' });
+  expect(world.of('m-1').find((record) => record.type === 'trade.position.updated')?.envelope).toMatchObject({ sagaType: 'order_execution', subSaga: null, step: 5, subStep: null, totalSteps: 6 });
+});
+
+test('SC-M-2: partial fills each move the position; quantity and average are the weighted sum', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, fill: '2', price: '100' }, { afterMs: 40, fill: '3', price: '101' }, { afterMs: 60, fill: '5', price: '102' }];
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...PARTLY, ...FILLED, ...BOOKED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionCompleted')).toMatchObject({ filledQty: '10', avgPrice: '101.3' });
+});
+
+test.each([
+  ['SC-M-3b: too little buying power', { qty: '400', referencePrice: '100', limits: { maxOrderValue: '99999999', maxPositionValue: '99999999', maxExposure: '1', minConfidence: 0, maxOrdersPerMinute: 0, priceCollarPercent: '0' } }, null],
+  ['SC-M-3c: a limit exceeded', { qty: '501' }, 'ORDER_VALUE_EXCEEDED'],
+  ['a sale of what is not held', { side: 'sell' as const }, 'NOTHING_TO_SELL'],
+])('%s: refused before anything is sent', async (_name, changes, code) => {
+  const world = await TradingWorld.open();
+  world.order({ decisionId: 'dec-1', ...changes, ...(code === null ? { qty: '10001' } : {}) });
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', FAILED]);
+  expect(world.payload('m-1', 'trade.order.rejected')).toMatchObject({ source: 'pre_trade', reason: code ?? 'BUYING_POWER_INSUFFICIENT' });
+  expect(world.broker.calls).toEqual([]);
+});
+
+test('SC-M-3d: without a connection nothing is sent', async () => {
+  const world = await TradingWorld.open();
+  await world.command('connections', 'conn', reportConnectionCommand, { status: 'DISCONNECTED', reason: 'by the user' });
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', FAILED]);
+  expect(world.payload('m-1', 'trade.order.rejected')).toMatchObject({ reason: 'CONNECTION_NOT_CONNECTED' });
+  expect(world.broker.calls).toEqual([]);
+});
+
+test('SC-M-4: a refusal of the broker is never repeated', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push({ status: 'refused', httpStatus: 403, brokerCode: '40310000', reason: 'forbidden' });
+  world.order({ decisionId: 'dec-1' });
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', FAILED]);
+  expect(posts(world)).toBe(1);
+});
+
+test('SC-M-5: 500, 500, 200: three submissions, one order', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push(serverError, serverError);
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
+  expect([posts(world), world.broker.orders.size]).toEqual([3, 1]);
+  const waits = world.of('m-1').filter((record) => record.type === 'chorus.StepAttemptFailed').map((record) => Number((record.payload as { nextAt: number }).nextAt) - record.envelope.occurredAt);
+  expect(waits).toEqual([1_000, 2_000]);
+});
+
+test('SC-M-6: only 500s and no order at the broker: looked up, nothing to cancel', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push(serverError, serverError, serverError);
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', FAILED]);
+  expect([posts(world), deletes(world), world.broker.calls.includes('GET client')]).toEqual([3, 0, true]);
+});
+
+test('SC-M-7: the answer is lost and look-ups fail: the order that did happen is cancelled', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push('lost');
+  world.broker.behaviour.lookups.push(...Array.from({ length: 6 }, () => serverError));
+  world.broker.behaviour.isAcknowledged = false;
+  world.broker.behaviour.script = () => [];
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.cancelled', FAILED]);
+  expect(world.payload('m-1', 'trade.order.cancelled')).toMatchObject({ reason: 'compensation' });
+  expect([posts(world), deletes(world)]).toEqual([1, 1]);
+});
+
+test('SC-M-8: the answer is lost, the order is found', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push('lost');
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
+  expect([posts(world), world.broker.orders.size]).toEqual([1, 1]);
+});
+
+test('SC-M-9: with the stream down, polls tell the same', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.isStreamLive = false;
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
+  expect(world.payload('m-1', 'trade.order.acknowledged')).toMatchObject({ acknowledgedVia: 'poll' });
+});
+
+test('SC-M-10: a fill seen by stream and by poll is one fill', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, fill: '4', price: '100' }, { afterMs: 20_000, fill: '6', price: '100' }];
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(world.broker.calls).toContain('GET fills');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...FILLED, ...BOOKED]);
+});
+
+test('SC-M-11a: a fill larger than the order is refused: nothing is applied', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, fill: '11', price: '100' }];
+  world.order();
+  await world.until('m-1', 'MANUAL_REQUIRED');
+  expect(world.domain('m-1')).toEqual(ACKNOWLEDGED);
+  void world.client.order(orderExecution, 'm-1', { action: 'resolve', user: 'ann', reason: 'venue corrected by phone' });
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, FAILED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ reason: expect.stringMatching(/^fill_rejected/), positionKept: false });
+});
+
+test('SC-M-11b: a busted fill is rolled back, the rest cancelled', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, fill: '4', price: '100' }, { afterMs: 200, bust: 0 }];
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, 'trade.position.rolled_back', 'trade.order.cancelled', FAILED]);
+  expect(world.payload('m-1', 'trade.position.rolled_back')).toMatchObject({ restoredQty: '0' });
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ filledQty: '0', positionKept: false });
+});
+
+test.each([['cancelled', 'broker'], ['expired', 'expired']] as const)('SC-M-12: %s by the venue', async (end, reason) => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, end }];
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, 'trade.order.cancelled', FAILED]);
+  expect(world.payload('m-1', 'trade.order.cancelled')).toMatchObject({ reason });
+  expect(deletes(world)).toBe(0);
+});
+
+test('SC-M-13: partly filled, then cancelled: the fill is kept', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, fill: '4', price: '100' }, { afterMs: 21, end: 'cancelled' }];
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, 'trade.order.cancelled', FAILED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ filledQty: '4', positionKept: true });
+});
+
+test('SC-M-14: no fill within the limit: the rest is cancelled', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [];
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, 'trade.order.cancelled', FAILED]);
+  expect(world.payload('m-1', 'trade.order.cancelled')).toMatchObject({ reason: 'timeout' });
+  expect(deletes(world)).toBe(1);
+});
+
+test('SC-M-15: the cancel at the limit loses to a fill: the saga goes on', async () => {
+  const world = await TradingWorld.open();
+  Object.assign(world.broker.behaviour, { script: () => [], cancel: 'loses' });
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
+  expect(world.of('m-1').some((record) => record.type === 'chorus.CompensationRequested')).toBe(false);
+});
+
+test('SC-M-16: a cancel that never works waits for a person, whose retry ends it', async () => {
+  const world = await TradingWorld.open();
+  Object.assign(world.broker.behaviour, { script: () => [], cancel: 'fails' });
+  world.order();
+  await world.until('m-1', 'MANUAL_REQUIRED');
+  world.broker.behaviour.cancel = 'works';
+  void world.client.order(orderExecution, 'm-1', { action: 'retry', user: 'ann', reason: 'broker is back' });
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, 'trade.order.cancelled', FAILED]);
+});
+
+test('SC-M-17: killed right after the broker accepted: one order, the same events', async () => {
+  const world = await TradingWorld.open();
+  world.order();
+  await world.clock.runUntil(() => world.broker.orders.size === 1, 20_000);
+  world.killWorker();
+  await world.clock.advance(15_000);
+  await world.startWorker();
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
+  expect([posts(world), world.broker.orders.size]).toEqual([1, 1]);
+});
+
+test('SC-M-18: the same order twice is one submission', async () => {
+  const world = await TradingWorld.open();
+  world.order();
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  await world.clock.advance(5_000);
+  expect(posts(world)).toBe(1);
+});
+
+test('SC-M-19: an open breaker fails the order without a request', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push({ status: 'circuit_open', retryAfterMs: 20_000 });
+  world.order();
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', FAILED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ reason: 'circuit_open' });
+});
+
+test('SC-M-21: a compensation that loses to a fill keeps the fill', async () => {
+  const world = await TradingWorld.open();
+  Object.assign(world.broker.behaviour, { script: () => [], cancel: 'loses' });
+  world.order();
+  await world.clock.runUntil(() => world.domain('m-1').includes('trade.order.acknowledged'), 20_000);
+  void world.client.order(orderExecution, 'm-1', { action: 'compensate', user: 'ann', reason: 'halt' });
+  await world.until('m-1', 'FAILED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, FAILED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ filledQty: '10', positionKept: true });
+});
+
+test('a malformed order is refused with every fault, and no instance begins', async () => {
+  const world = await TradingWorld.open();
+  world.order({ qty: '-1', referencePrice: 'x' });
+  await world.clock.advance(5_000);
+  expect(world.payload('m-1', 'chorus.SagaRefused')?.['faults']).toHaveLength(2);
+  expect(world.broker.calls).toEqual([]);
+});

@@ -1,0 +1,210 @@
+import { allDataTypes, allEventTypes, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent, topicDeclarations } from '#contracts';
+import { createAiDecision, type ModelGateway, type ModelOutcome } from '#participants/ai-decision';
+import { createAnalytics } from '#participants/analytics';
+import { createBrokerConnections } from '#participants/broker-connections';
+import { createOrchestrator, cycleIdOf } from '#participants/orchestrator';
+import { createTradingEngine } from '#participants/trading-engine';
+import type { ParticipantDefinition, SagaDefinition } from '#saga-core';
+import type { Clock, Codec, Log, RecordToWrite } from '#saga-core/ports';
+import { bodyHash, createClient, createWorker, Records, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
+import {
+  type AuditedRecord, createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedProcess, createSimulatedRandom, type MemoryCluster, type SimulatedClock,
+  type SimulatedProcess, verifyRecords,
+} from '#saga-core/testing';
+import { aiDecision } from '#sagas/ai-decision';
+import { orderExecution } from '#sagas/order-execution';
+import { signalToExecution } from '#sagas/signal-to-execution';
+import { createSimulatedBroker, type SimulatedBroker } from './simulated-broker.ts';
+
+// Every participant of the trading context on the in-memory log, in simulated time, with a broker and two models.
+
+const NAMESPACE = 'sim';
+const PARTITION_COUNT = 2;
+const START_MILLIS = Date.UTC(2026, 0, 5, 14, 30);
+const READY_LIMIT_MS = 60_000;
+const names = topicNames(NAMESPACE);
+const DEFINITIONS: readonly SagaDefinition[] = [signalToExecution, aiDecision, orderExecution];
+export const SYMBOLS = ['AAPL', 'MSFT'] as const;
+
+export type SimulatedModel = ModelGateway & { readonly answers: (ModelOutcome | string)[]; readonly calls: { count: number } };
+const BUY = JSON.stringify({ action: 'buy', confidence: 0.9, quantity: '10', orderType: 'market', rationale: 'up' });
+
+const createModel = (provider: string, clock: Clock): SimulatedModel => {
+  const answers: (ModelOutcome | string)[] = [];
+  const calls = { count: 0 };
+  return {
+    provider, model: `${provider}-1`, answers, calls,
+    complete: async () => {
+      calls.count++;
+      await new Promise<void>((resolve) => void clock.after(10, resolve));
+      const answer = answers.shift() ?? BUY;
+      return typeof answer === 'string' ? { status: 'answered', content: answer, model: `${provider}-1`, usage: { promptTokens: 1, completionTokens: 1 } } : answer;
+    },
+  };
+};
+
+const LIMITS = { maxOrderValue: '50000', maxPositionValue: '100000', maxExposure: '1000000', minConfidence: 0, maxOrdersPerMinute: 0, priceCollarPercent: '0' };
+
+export type LogLine = { readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
+
+export class TradingWorld {
+  readonly clock: SimulatedClock = createSimulatedClock({ nowMillis: START_MILLIS });
+  readonly broker: SimulatedBroker = createSimulatedBroker(this.clock);
+  readonly primary: SimulatedModel = createModel('openai', this.clock);
+  readonly fallback: SimulatedModel = createModel('groq', this.clock);
+  readonly lines: LogLine[] = [];
+  readonly #random = createSimulatedRandom(1);
+  readonly #cluster: MemoryCluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster') });
+  readonly #registry = createMemorySchemaRegistry();
+  #codec: Codec | null = null;
+  #client: SagaClient | null = null;
+  #process: SimulatedProcess | null = null;
+  #workerNumber = 0;
+
+  static async open(): Promise<TradingWorld> {
+    const world = new TradingWorld();
+    for (const topic of new Set([...world.#participants().flatMap((participant) => topicsOf(participant, ['trading'], names)), ...topicDeclarations.map((topic) => `${NAMESPACE}.${topic.name}`)])) {
+      world.#cluster.createTopic({ name: topic, partitionCount: PARTITION_COUNT, cleanup: topic.endsWith('.state') || topic.includes('.checkpoints.') ? 'compact' : 'delete' });
+    }
+    world.#codec = await world.#newCodec();
+    const { log, process } = world.#cluster.connect('client');
+    world.#client = createClient({ log, codec: world.#codec, clock: process.clock, random: world.#random.fork('client'), namespace: NAMESPACE });
+    await world.startWorker();
+    return world;
+  }
+
+  get client(): SagaClient {
+    if (this.#client === null) throw new Error('the world is not open');
+    return this.#client;
+  }
+
+  get #openCodec(): Codec {
+    if (this.#codec === null) throw new Error('the world is not open');
+    return this.#codec;
+  }
+
+  /** One worker with every participant; waits until it knows its account. */
+  async startWorker(): Promise<void> {
+    const name = `worker-${++this.#workerNumber}`;
+    const process = createSimulatedProcess({ name, clock: this.clock });
+    this.#process = process;
+    const { log } = this.#cluster.connect(name, process);
+    const worker = createWorker({ participants: this.#participants(process.clock), log, codec: await this.#newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name });
+    let isStarted = false;
+    void worker.start().then(() => { isStarted = true; });
+    if (!(await this.clock.runUntil(() => isStarted, READY_LIMIT_MS))) throw new Error(`worker did not start: ${JSON.stringify(worker.status())}`);
+    await this.clock.advance(2_000);
+  }
+
+  /** The worker is gone as by kill -9. */
+  killWorker(): void {
+    this.#process?.kill();
+  }
+
+  #participants(clock: Clock = this.clock): readonly ParticipantDefinition[] {
+    const said = (level: string) => (message: string, fields: Readonly<Record<string, unknown>>): void => void this.lines.push({ level, message, fields });
+    const log: Log = { info: said('info'), warn: said('warn'), error: said('error') };
+    const watchList = SYMBOLS.map((symbol) => ({ symbol, accountId: 'acc', brokerConnectionId: 'conn' }));
+    return [
+      createOrchestrator({ watchList, riskLimits: LIMITS, log }),
+      createAiDecision({ providers: [this.primary, this.fallback], clock, log }),
+      createTradingEngine({ brokerOf: () => this.broker, accounts: [{ accountId: 'acc', userId: 'user', isVirtual: false }], clock, log }),
+      createBrokerConnections({ connections: [{ brokerConnectionId: 'conn', watchedSymbols: SYMBOLS }], venueOf: () => ({ name: 'simulated', gateway: this.broker, stream: this.broker }), clock, log }),
+      createAnalytics(),
+    ];
+  }
+
+  async #newCodec(): Promise<Codec> {
+    const codec = createMemoryCodec({ registry: this.#registry });
+    await codec.prepare([...allEventTypes, ...allDataTypes]);
+    return codec;
+  }
+
+  /** Publishes a quote; the cycle it begins, if any, has the returned correlationId. */
+  async quote(eventId: string, changes: Partial<MarketQuoteReceived> = {}): Promise<string> {
+    const payload: MarketQuoteReceived = { symbol: 'AAPL', bid: '99.9', ask: '100', bidSize: '100', askSize: '100', last: '100', quoteTime: 1, source: 'test', barPoint: 'close', ...changes };
+    await this.publish(eventId, payload.symbol, { type: marketQuoteReceived, payload });
+    return cycleIdOf(eventId);
+  }
+
+  /** A command from outside any saga, as an API would send it. */
+  async command<Payload>(entity: string, key: string, type: EventType<Payload>, payload: NoInfer<Payload>): Promise<void> {
+    await this.#write(`command-${entity}`, (records) => records.command({ entity, key, type, payload }, `command-${entity}-${key}-${this.clock.firedTimerCount()}`, null));
+    await this.clock.advance(1_000);
+  }
+
+  async publish<Payload>(eventId: string, key: string, event: { readonly type: EventType<Payload>; readonly payload: Payload }): Promise<void> {
+    await this.#write(`source-${eventId}`, (records) => records.plain(names.facts('market.quotes'), key, event, { eventId }));
+  }
+
+  async #write(name: string, make: (records: Records) => RecordToWrite): Promise<void> {
+    const records = new Records({ participant: 'market-data', codec: this.#openCodec, clock: this.clock, names, partitionsOf: () => PARTITION_COUNT });
+    const unique = `${name}-${this.clock.firedTimerCount()}`;
+    const writer = this.#cluster.connect(unique).log.writer(`${NAMESPACE}/${unique}`);
+    let isDone = false;
+    void writer.fence().then(() => writer.commit({ records: [make(records)] })).then(() => { isDone = true; });
+    await this.clock.runUntil(() => isDone, 5_000);
+  }
+
+  /** An order on its own. */
+  order(changes: Partial<OrderPlacedEvent> = {}, id = 'm-1'): void {
+    const order: OrderPlacedEvent = {
+      orderId: `ord-${id}`, clientOrderId: `${id}.submit_order`, userId: 'user', accountId: 'acc', brokerConnectionId: 'conn', symbol: 'AAPL', side: 'buy', qty: '10', orderType: 'market', limitPrice: null,
+      timeInForce: 'day', accountStatus: 'ACTIVE', buyingPower: '1000000', limits: LIMITS, positionSnapshot: { qty: '0', avgPrice: '0' }, decisionId: null, bracket: null, pyramiding: null, positionId: null,
+      isVirtual: false, referencePrice: '100', ...changes,
+    };
+    void this.client.start(orderExecution, order, { id });
+  }
+
+  records(): readonly AuditedRecord[] {
+    const topic = names.saga('trading');
+    const found: AuditedRecord[] = [];
+    for (let partition = 0; partition < PARTITION_COUNT; partition++) {
+      for (const entry of this.#cluster.entries({ topic, partition })) {
+        if (entry.kind !== 'record' || entry.transaction?.status !== 'committed' || entry.record.value === null) continue;
+        const decoded = this.#openCodec.decode(entry.record.value);
+        if (decoded.status !== 'decoded') throw new Error(`undecodable record at ${partition}/${entry.offset}`);
+        found.push({ topic, partition, offset: entry.offset, type: decoded.type, envelope: decoded.envelope, payload: decoded.payload(), bodyHash: bodyHash(entry.record.value) });
+      }
+    }
+    return found;
+  }
+
+  of(correlationId: string): readonly AuditedRecord[] {
+    return this.records().filter((record) => record.envelope.correlationId === correlationId);
+  }
+
+  /** Names of the domain events, in their order. */
+  domain(correlationId: string): readonly string[] {
+    const lifecycle = /^chorus\.(Saga|Step|Compensation|Child|Instance|BrokerObservation|OrderStop)|^ops\./;
+    return this.of(correlationId).filter((record) => !lifecycle.test(record.type)).map((record) => record.type.replace(/^chorus\./, ''));
+  }
+
+  payload(correlationId: string, type: string): Readonly<Record<string, unknown>> | undefined {
+    return this.of(correlationId).find((record) => record.type === type)?.payload as Readonly<Record<string, unknown>> | undefined;
+  }
+
+  /** COMPLETED, FAILED or MANUAL_REQUIRED of the outermost instance; null while it runs. */
+  status(correlationId: string): string | null {
+    const own = this.of(correlationId).filter((record) => record.envelope.subSaga === null);
+    if (own.some((record) => record.type === 'chorus.SagaCompleted')) return 'COMPLETED';
+    if (own.some((record) => record.type === 'chorus.SagaFailed')) return 'FAILED';
+    return own.some((record) => record.type === 'chorus.SagaQuarantined') ? 'MANUAL_REQUIRED' : null;
+  }
+
+  /** Runs simulated time until the instance is in this state. */
+  async until(correlationId: string, status: string, limitMs = 600_000): Promise<void> {
+    const untilMs = this.clock.monotonicMillis() + limitMs;
+    while (this.status(correlationId) !== status) {
+      if (this.clock.monotonicMillis() > untilMs) throw new Error(`${correlationId} is ${this.status(correlationId) ?? 'running'}, not ${status}:\n${this.of(correlationId).map((record) => `${record.type} ${record.envelope.stepName ?? ''} ${JSON.stringify(record.payload).slice(0, 200)}`).join('\n')}\n${this.lines.map((line) => `${line.level} ${line.message} ${JSON.stringify(line.fields)}`).join('\n')}`);
+      await this.clock.advance(250);
+    }
+  }
+
+  /** Every invariant that the records alone can tell. */
+  async violations(): Promise<readonly string[]> {
+    await this.clock.advance(2_000);
+    const { violations } = verifyRecords(this.records(), { definitions: (type, version) => DEFINITIONS.find((saga) => saga.type === type && saga.version === version), isFinished: true });
+    return violations.map(({ invariant, instance, message }) => `${invariant} ${instance ?? ''}: ${message}`);
+  }
+}
