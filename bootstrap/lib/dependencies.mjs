@@ -36,8 +36,9 @@ const linkPostgres = async (node) => {
 
 /** `npm ci` when node_modules is missing or belongs to another lock file. */
 export const ensureDependencies = async (node) => {
-  if (isInstalled()) return;
-  await step('installing npm packages', async () => {
+  // Installed by hand with scripts switched off it still lacks PostgreSQL's links.
+  if (isInstalled()) return linkPostgres(node);
+  return step('installing npm packages', async () => {
     const [npm, ...first] = npmCommand(node);
     const args = [...first, 'ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
     const { ok, output } = await run(npm, args, { cwd: root, env: environmentWith(node) });
