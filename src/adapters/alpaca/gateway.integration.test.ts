@@ -1,5 +1,5 @@
 // Goal: every outcome of the gateway, against the simulator's real sockets, with every fault control that can cause it.
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { startAlpacaSimulator } from '#simulators/alpaca';
 import { createCircuitBreaker } from '../circuit-breaker/index.ts';
 import { createAlpacaGateway } from './gateway.ts';
@@ -14,6 +14,11 @@ beforeAll(async () => {
   bench = await startBench();
 });
 beforeEach(() => bench.admin('POST', '/reset'));
+/** What a test started and must end even if it fails. */
+const onTestEnd: (() => void)[] = [];
+afterEach(() => {
+  for (const end of onTestEnd.splice(0)) end();
+});
 afterAll(() => bench.simulator.stop());
 
 test('an order is accepted, filled at the ask, and found by either id', async () => {
@@ -143,6 +148,17 @@ test('nobody listening means the request was never sent', async () => {
   expect(await gateway.submitOrder(order(), limits())).toMatchObject({ status: 'transient', kind: 'unreachable' });
 });
 
+test('a redirect is not followed: the secret goes nowhere else', async () => {
+  const elsewhere = await startBench();
+  try {
+    await bench.admin('POST', '/faults', { route: 'get_account', fault: { status: 307, headers: { location: `${elsewhere.simulator.url}/v2/account` } } });
+    expect(await bench.gateway.getAccount(limits())).toMatchObject({ status: 'transient', kind: 'connection_lost' });
+    expect(await elsewhere.requests('get_account')).toEqual([]);
+  } finally {
+    await elsewhere.simulator.stop();
+  }
+});
+
 test('wrong credentials are refused', async () => {
   const stranger = createAlpacaGateway({ baseUrl: bench.simulator.url, keyId: '', secret: '', breaker: null });
   expect(await stranger.getAccount(limits())).toMatchObject({ status: 'refused', httpStatus: 401 });
@@ -251,12 +267,12 @@ test('five failures open the breaker: the sixth call sends nothing; refusals and
   const breaker = createCircuitBreaker({ endpoint: 'alpaca', credential: 'KEY', clock: realClock, onStateChange: ({ to }) => changes.push(to) });
   const gateway = createAlpacaGateway({ baseUrl: bench.simulator.url, ...KEYS, breaker });
   await bench.admin('POST', '/queue', { answers: [403, 422, 429, 403, 422, 429, 500, 502, 503, 500, { drop: 'before_effect' }] });
+  onTestEnd.push(() => breaker.close());
   for (let call = 0; call < 11; call++) await gateway.submitOrder(order({ clientOrderId: fresh() }), limits());
   expect(changes).toEqual(['OPEN']);
   const sent = (await bench.requests('submit_order')).length;
   expect(await gateway.submitOrder(order({ clientOrderId: fresh() }), limits())).toMatchObject({ status: 'circuit_open' });
   expect((await bench.requests('submit_order')).length).toBe(sent);
-  breaker.close();
 });
 
 test('controls that cannot be read are refused with a reason, and change nothing', async () => {

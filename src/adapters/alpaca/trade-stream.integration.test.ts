@@ -110,9 +110,12 @@ test('refused credentials end the attempts', async () => {
   const closed = await startAlpacaSimulator({ accounts: [KEYS] });
   const stranger = createAlpacaTradeStream({ url: closed.streamUrl, keyId: 'KEY', secret: 'wrong', clock: realClock });
   stranger.start();
-  await until(() => stranger.state().status, (status) => status === 'unauthorized');
-  await stranger.stop();
-  await closed.stop();
+  try {
+    await until(() => stranger.state().status, (status) => status === 'unauthorized');
+  } finally {
+    await stranger.stop();
+    await closed.stop();
+  }
 });
 
 test('stopping while waiting stays stopped', async () => {

@@ -98,6 +98,12 @@ describe.each([
     expect(await gatewayWith({ baseUrl: closed.url }).complete(ask())).toMatchObject({ status: 'connection_lost' });
   });
 
+  test('a redirect is not followed: the key goes nowhere else', async () => {
+    await admin('POST', '/queue', { answers: [{ status: 307, headers: { location: `${simulator.url}${path}/chat/completions` } }] });
+    expect((await gateway.complete(ask())).status).toBe('connection_lost');
+    expect(await requestCount()).toBe(1);
+  });
+
   test('the caller may give up, before and during the call', async () => {
     expect(await gateway.complete(ask(2_000, AbortSignal.abort()))).toEqual({ status: 'aborted' });
     expect(await requestCount()).toBe(0);
@@ -132,8 +138,9 @@ describe.each([
     const guarded = gatewayWith({ breaker });
     await admin('POST', '/queue', { answers: [429, 429, 429, 429, 429, 500, 500, 500, 500, 500] });
     for (let call = 0; call < 10; call++) await guarded.complete(ask());
-    expect(await guarded.complete(ask())).toMatchObject({ status: 'circuit_open' });
-    expect(await requestCount()).toBe(10);
+    const refused = await guarded.complete(ask());
     breaker.close();
+    expect(refused).toMatchObject({ status: 'circuit_open' });
+    expect(await requestCount()).toBe(10);
   });
 });

@@ -2,9 +2,7 @@ import { EventEmitter } from 'node:events';
 import Opossum from 'opossum';
 import { assertNever } from '#kernel';
 import type { Cancel, Clock } from '#saga-core/ports';
-import {
-  admits, CLOSED_CIRCUIT, DEFAULT_CIRCUIT_RULE, evolveCircuit, failureCountOf, type CircuitEvent, type CircuitRule, type CircuitState,
-} from './counting-window.ts';
+import { CLOSED_CIRCUIT, DEFAULT_CIRCUIT_RULE, evolveCircuit, failureCountOf, type CircuitEvent, type CircuitRule, type CircuitState } from './counting-window.ts';
 import type { CircuitKey } from './shared-state.ts';
 
 /** Longest delay a Node timer takes: opossum's own half-open timer is set to it, so that it never acts before us. */
@@ -126,22 +124,15 @@ export const createCircuitBreaker = (options: CircuitBreakerOptions): CircuitBre
 
   const report = (verdict: CallVerdict, admittedIn: number): void => {
     if (admittedIn !== epoch) return;
-    if (verdict === 'abandoned' && state.status === 'HALF_OPEN') {
-      // opossum counts one fire as the probe; a fresh one has its place free.
-      executor.shutdown();
-      executor = newExecutor('HALF_OPEN', rotation);
-    }
-    apply({ type: verdict === 'success' ? 'call_succeeded' : verdict === 'failure' ? 'call_failed' : 'call_abandoned' });
+    if (verdict !== 'abandoned') return apply({ type: verdict === 'success' ? 'call_succeeded' : 'call_failed' });
+    // opossum has counted the one probe; a fresh instance has its place free.
+    if (state.status === 'HALF_OPEN') command(state);
   };
 
   const execute = async <Value>(call: () => Promise<Value>, judge: (value: Value) => CallVerdict): Promise<GuardedResult<Value>> => {
     apply({ type: 'time_passed' });
-    if (!admits(state)) {
-      return { status: 'refused', retryAfterMs: state.status === 'OPEN' ? Math.max(0, state.untilMs - clock.monotonicMillis()) : 0 };
-    }
-    apply({ type: 'call_started' });
     const admittedIn = epoch;
-    let outcome: { readonly value: Value } | { readonly cause: unknown } | null = null;
+    let outcome: Outcome<Value> | null = null;
     const guarded: Call = async () => {
       try {
         const value = await call();
@@ -152,10 +143,14 @@ export const createCircuitBreaker = (options: CircuitBreakerOptions): CircuitBre
         return 'failure';
       }
     };
-    const verdict = await executor.fire(guarded).catch((cause: unknown): CallVerdict => {
+    const verdict = await executor.fire(guarded).catch((cause: unknown): CallVerdict | 'refused' => {
       if (cause instanceof CallFailed) return 'failure';
+      if (isRefusal(cause)) return 'refused';
       throw cause;
     });
+    if (verdict === 'refused') {
+      return { status: 'refused', retryAfterMs: state.status === 'OPEN' ? Math.max(0, state.untilMs - clock.monotonicMillis()) : 0 };
+    }
     rotation.emit('rotate');
     report(verdict, admittedIn);
     return settled(outcome);
@@ -178,7 +173,12 @@ export const createCircuitBreaker = (options: CircuitBreakerOptions): CircuitBre
   };
 };
 
-const settled = <Value>(outcome: { readonly value: Value } | { readonly cause: unknown } | null): GuardedResult<Value> => {
+type Outcome<Value> = { readonly value: Value } | { readonly cause: unknown };
+
+/** opossum's own refusal: the circuit is open, or its one probe is out. */
+const isRefusal = (cause: unknown): boolean => typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'EOPENBREAKER';
+
+const settled = <Value>(outcome: Outcome<Value> | null): GuardedResult<Value> => {
   if (outcome === null) throw new TypeError('circuit breaker: the call was admitted but not made');
   if ('cause' in outcome) throw outcome.cause;
   return { status: 'executed', value: outcome.value };

@@ -141,7 +141,10 @@ test('a probe that its caller abandons frees its place and proves nothing', asyn
   await table.clock.advance(30_000);
   await table.call('abandoned');
   expect(table.breaker.state()).toBe('HALF_OPEN');
-  await table.call('success');
+  const probe = table.begin();
+  expect((await table.call('success')).status).toBe('refused');
+  probe.end('success');
+  await probe.result;
   expect(table.breaker.state()).toBe('CLOSED');
 });
 

@@ -33,3 +33,8 @@ test('an OPEN read from another worker never lasts longer than the rule, nor sho
   expect(evolveCircuit(opened, { type: 'opened_elsewhere', remainingMs: 5_000 }, { rule: DEFAULT_CIRCUIT_RULE, nowMs: 1_000 })).toBe(opened);
   expect(evolveCircuit(CLOSED_CIRCUIT, { type: 'opened_elsewhere', remainingMs: 0 }, { rule: DEFAULT_CIRCUIT_RULE, nowMs: 0 })).toBe(CLOSED_CIRCUIT);
 });
+
+test('a minute is less than a minute: the fifth failure exactly 60 seconds after the first leaves it closed', () => {
+  expect(after([0, 1, 2, 3, 60_000]).status).toBe('CLOSED');
+  expect(after([0, 1, 2, 3, 59_999]).status).toBe('OPEN');
+});

@@ -15,28 +15,19 @@ export const DEFAULT_CIRCUIT_RULE: CircuitRule = { failuresToOpen: 5, windowMs: 
 
 export type Closed = { readonly status: 'CLOSED'; readonly failuresAtMs: readonly number[] };
 export type Open = { readonly status: 'OPEN'; readonly untilMs: number; readonly failureCount: number };
-export type HalfOpen = { readonly status: 'HALF_OPEN'; readonly isProbeOut: boolean; readonly failureCount: number };
+/** One probe decides; letting out only one is the executor's part. */
+export type HalfOpen = { readonly status: 'HALF_OPEN'; readonly failureCount: number };
 export type CircuitState = Closed | Open | HalfOpen;
 
-/**
- * What happened, at a monotonic time. A call's `admittedIn` is the epoch it was admitted in: results of calls that began
- * before the last change of state say nothing about the state now.
- */
+/** What happened, at a monotonic time. Results of calls admitted before the last change of state are not told here. */
 export type CircuitEvent =
   | { readonly type: 'time_passed' }
-  | { readonly type: 'call_started' }
   | { readonly type: 'call_succeeded' }
   | { readonly type: 'call_failed' }
-  /** The caller gave up by itself: no evidence either way, but a probe's place is free again. */
-  | { readonly type: 'call_abandoned' }
   /** Another worker found the endpoint failing. */
   | { readonly type: 'opened_elsewhere'; readonly remainingMs: number };
 
 export const CLOSED_CIRCUIT: CircuitState = { status: 'CLOSED', failuresAtMs: [] };
-
-/** Whether a call may go out now, after `time_passed` has been applied. */
-export const admits = (state: CircuitState): boolean =>
-  state.status === 'CLOSED' || (state.status === 'HALF_OPEN' && !state.isProbeOut);
 
 /** How many failures count now; what `ops.circuit.state_changed` reports. */
 export const failureCountOf = (state: CircuitState): number =>
@@ -49,7 +40,7 @@ export const evolveCircuit = (state: CircuitState, event: CircuitEvent, at: { re
     case 'CLOSED':
       return evolveClosed(state, event, at);
     case 'OPEN':
-      return at.nowMs >= state.untilMs ? { status: 'HALF_OPEN', isProbeOut: false, failureCount: state.failureCount } : state;
+      return at.nowMs >= state.untilMs ? { status: 'HALF_OPEN', failureCount: state.failureCount } : state;
     case 'HALF_OPEN':
       return evolveHalfOpen(state, event, at);
     default:
@@ -70,14 +61,10 @@ const evolveClosed = (state: Closed, event: CircuitEvent, { rule, nowMs }: At): 
 
 const evolveHalfOpen = (state: HalfOpen, event: CircuitEvent, { rule, nowMs }: At): CircuitState => {
   switch (event.type) {
-    case 'call_started':
-      return { ...state, isProbeOut: true };
     case 'call_succeeded':
       return CLOSED_CIRCUIT;
     case 'call_failed':
       return { status: 'OPEN', untilMs: nowMs + rule.openForMs, failureCount: state.failureCount + 1 };
-    case 'call_abandoned':
-      return { ...state, isProbeOut: false };
     default:
       return state;
   }

@@ -31,6 +31,20 @@ test('a limit buy fills only at or under its limit', () => {
   expect(formatDecimal(events[1]?.execution?.price ?? 0n)).toBe('99.5');
 });
 
+test('a stop sale triggers when the last price reaches its stop, then trades at the bid; a stop-limit one only within its limit', () => {
+  const { engine, events, place } = bench();
+  engine.quote(quote('100', '100'), 0);
+  place({ qty: d('20') });
+  place({ clientOrderId: 'stop', side: 'sell', type: 'stop', stopPrice: d('95') });
+  place({ clientOrderId: 'stop-limit', side: 'sell', type: 'stop_limit', stopPrice: d('95'), limitPrice: d('94') });
+  engine.quote(quote('95', '96', { last: d('95.01') }), 1);
+  expect(events.length).toBe(4);
+  engine.quote(quote('93', '96', { last: d('95') }), 2);
+  expect(events.slice(4).map(({ order, execution }) => [order.clientOrderId, formatDecimal(execution?.price ?? 0n)])).toEqual([['stop', '93']]);
+  engine.quote(quote('94', '99', { last: d('98') }), 3);
+  expect(events.slice(5).map(({ order, execution }) => [order.clientOrderId, formatDecimal(execution?.price ?? 0n)])).toEqual([['stop-limit', '94']]);
+});
+
 test('the size of a quote makes partial fills', () => {
   const { engine, events, place } = bench();
   engine.quote(quote('99', '101', { askSize: d('4') }), 0);
