@@ -10,8 +10,8 @@ import { type CoordinatorType, findCoordinatorV3 } from './protocol/find-coordin
 import { type Metadata, type MetadataPartition, type MetadataTopic, metadataV12 } from './protocol/metadata-v12.ts';
 
 export const CONNECT_TIMEOUT_MS = 5_000;
-/** For requests that the broker answers at once. */
-export const REQUEST_TIMEOUT_MS = 5_000;
+/** For requests that the broker answers at once; two fit below the deadline of a commit. */
+export const REQUEST_TIMEOUT_MS = 1_500;
 const RETRY_PAUSE_MS = 20;
 const BOOTSTRAP = -1;
 
@@ -203,7 +203,7 @@ export class ClusterView {
   async #learnVersions(nodeId: number, connection: Connection): Promise<void> {
     const versions = await connection.send(apiVersionsV3(), REQUEST_TIMEOUT_MS);
     if (versions.errorCode !== 0) {
-      throw new KafkaError('KAFKA_UNSUPPORTED_BROKER', `${connection.address}: ApiVersions 3 refused (${codeName(versions.errorCode)}); Kafka 3.0 or newer is needed`);
+      throw new KafkaError('KAFKA_UNSUPPORTED_BROKER', `${connection.address}: ApiVersions 3 refused (${codeName(versions.errorCode)}); Kafka 3.1 or newer is needed`);
     }
     this.#versions.set(nodeId, versions);
   }

@@ -20,13 +20,11 @@ export type Feed = TopicPartition & {
   leaderEpoch: number;
   isLocating: boolean;
   lastServed: number;
-  lastFetchedAtMs: number;
-  highWatermark: number;
 };
 
 export const createFeed = (key: string, at: TopicPartition): Feed => ({
   key, topic: at.topic, partition: at.partition, subscribers: new Set(), topicId: null, leader: null, leaderEpoch: -1,
-  isLocating: false, lastServed: 0, lastFetchedAtMs: 0, highWatermark: -1,
+  isLocating: false, lastServed: 0,
 });
 
 export const isReady = (subscriber: Subscriber): boolean => !subscriber.isBusy && !subscriber.isClosed;

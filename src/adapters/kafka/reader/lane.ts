@@ -1,6 +1,6 @@
 import type { ClusterView } from '../cluster.ts';
 import type { Connection } from '../net/connection.ts';
-import { type FetchAnswer, type FetchLimits, fetchV10, type PartitionToFetch } from '../protocol/fetch-v10.ts';
+import { type FetchAnswer, type FetchLimits, fetchV13, type PartitionToFetch } from '../protocol/fetch-v13.ts';
 
 /** A silent broker is given up after its own waiting time and this. */
 const ANSWER_GRACE_MS = 3_000;
@@ -24,7 +24,7 @@ export class Lane {
       if (this.#isClosed) connection.destroy('the reader is closed');
       this.#connection = connection;
     }
-    return await this.#connection.send(fetchV10(partitions, limits), limits.maxWaitMs + ANSWER_GRACE_MS);
+    return await this.#connection.send(fetchV13(partitions, limits), limits.maxWaitMs + ANSWER_GRACE_MS);
   }
 
   close(): void {

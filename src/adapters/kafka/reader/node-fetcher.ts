@@ -1,5 +1,5 @@
 import type { ClusterView } from '../cluster.ts';
-import type { FetchAnswer, FetchedPartition, PartitionToFetch } from '../protocol/fetch-v10.ts';
+import type { FetchAnswer, FetchedPartition, PartitionToFetch } from '../protocol/fetch-v13.ts';
 import { pauseMs } from '../pause.ts';
 import { type Feed, headPosition, longestWaiting } from './feed.ts';
 import { Lane } from './lane.ts';
@@ -7,6 +7,7 @@ import { Lane } from './lane.ts';
 /** The broker answers as soon as the last stable offset moves, so waiting long costs no latency, only idle CPU. */
 const LONG_POLL_MS = 250;
 const EXPRESS_MS = 5;
+const LOST_PAUSE_MS = 50;
 const FETCH_BYTES_MAX = 16 * 1024 * 1024;
 const PARTITION_BYTES_MAX = 1024 * 1024;
 
@@ -15,7 +16,7 @@ export type NodeFetcherHooks = {
   readonly feeds: () => Iterable<Feed>;
   readonly onAnswer: (feed: Feed, fetchedFrom: number, answer: FetchedPartition) => void;
   /** The connection is gone, or the broker does not answer. */
-  readonly onNodeLost: (thrown: unknown) => void;
+  readonly onNodeLost: () => void;
 };
 
 type Want = PartitionToFetch & { readonly feed: Feed };
@@ -97,7 +98,7 @@ export class NodeFetcher {
     const wants: Want[] = [];
     for (const feed of this.#hooks.feeds()) {
       const offset = positionOf(feed);
-      if (offset !== null) wants.push({ feed, offset, topic: feed.topic, partition: feed.partition, leaderEpoch: feed.leaderEpoch });
+      if (offset !== null && feed.topicId !== null) wants.push({ feed, offset, topicId: feed.topicId, partition: feed.partition, leaderEpoch: feed.leaderEpoch });
     }
     return wants.sort((left, right) => left.feed.lastServed - right.feed.lastServed);
   }
@@ -106,18 +107,20 @@ export class NodeFetcher {
     let answer: FetchAnswer;
     try {
       answer = await lane.fetch(wants, { maxWaitMs, maxBytes: FETCH_BYTES_MAX, partitionMaxBytes: PARTITION_BYTES_MAX });
-    } catch (thrown) {
-      if (!this.#isClosed) this.#hooks.onNodeLost(thrown);
+    } catch {
+      // Whatever it was, the leaders are looked for again; what stays wrong shows there as a typed error.
+      if (this.#isClosed) return;
+      this.#hooks.onNodeLost();
+      // Metadata may name a dead broker for seconds: not faster than this.
+      await pauseMs(LOST_PAUSE_MS);
       return;
     }
     if (this.#isClosed) return;
-    const now = performance.now();
     for (const [index, partition] of answer.partitions.entries()) {
-      const isSame = (wanted: Want | undefined): boolean => wanted?.partition === partition.partition && wanted.topic === partition.topic;
+      const isSame = (wanted: Want | undefined): boolean => wanted?.partition === partition.partition && wanted.topicId === partition.topicId;
       // The broker answers in the order asked; searched for only if it does not.
       const want = isSame(wants[index]) ? wants[index] : wants.find(isSame);
       if (want === undefined) continue;
-      want.feed.lastFetchedAtMs = now;
       if (partition.records.length > 0) this.#markServed(want);
       this.#hooks.onAnswer(want.feed, want.offset, partition);
     }

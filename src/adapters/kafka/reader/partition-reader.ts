@@ -3,7 +3,7 @@ import type { ClusterView, TopicView } from '../cluster.ts';
 import { CODE, codeName, LEADER_MOVED, NOT_AUTHORISED, TRY_AGAIN } from '../error-codes.ts';
 import { reasonOf } from '../errors.ts';
 import { pauseMs } from '../pause.ts';
-import type { FetchedPartition } from '../protocol/fetch-v10.ts';
+import type { FetchedPartition } from '../protocol/fetch-v13.ts';
 import { EARLIEST, LATEST } from '../protocol/list-offsets-v7.ts';
 import { listOffset } from '../list-offset.ts';
 import { decodeBatches, type DecodedBatches } from '../records/batch-decoder.ts';
@@ -15,9 +15,6 @@ const LOCATE_PAUSE_MS_MIN = 10;
 const LOCATE_PAUSE_MS_MAX = 250;
 /** Metadata of one broker may lag behind a topic's creation; a topic unknown for longer is deleted. */
 const UNKNOWN_TOPIC_GRACE_MS = 2_000;
-/** A partition that was not fetched for this long may have been deleted and created again meanwhile: look at its id first. */
-const UNWATCHED_MS_MAX = 1_000;
-const IDENTITY_CHECK_INTERVAL_MS = 10_000;
 
 /**
  * Reads committed records for subscriptions that own their positions. Subscriptions of one partition at the same place
@@ -27,13 +24,10 @@ export class KafkaPartitionReader implements PartitionReader {
   readonly #cluster: ClusterView;
   readonly #feeds = new Map<string, Feed>();
   readonly #fetchers = new Map<number, NodeFetcher>();
-  readonly #identityTimer: NodeJS.Timeout;
   #isClosed = false;
 
   constructor(cluster: ClusterView) {
     this.#cluster = cluster;
-    this.#identityTimer = setInterval(() => void this.#checkIdentities(), IDENTITY_CHECK_INTERVAL_MS);
-    this.#identityTimer.unref();
   }
 
   readonly subscribe = (from: TopicPartition & { readonly offset: number }, handler: ReadHandler): Subscription => {
@@ -60,7 +54,6 @@ export class KafkaPartitionReader implements PartitionReader {
   /** Ends every subscription without a word and destroys the connections. */
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#identityTimer);
     for (const feed of this.#feeds.values()) for (const subscriber of feed.subscribers) subscriber.isClosed = true;
     this.#feeds.clear();
     for (const fetcher of this.#fetchers.values()) fetcher.close();
@@ -73,8 +66,7 @@ export class KafkaPartitionReader implements PartitionReader {
 
   #becameReady(feed: Feed): void {
     if (this.#isClosed || feed.leader === null || feed.isLocating) return;
-    if (performance.now() - feed.lastFetchedAtMs > UNWATCHED_MS_MAX) this.#locate(feed);
-    else this.#wake(feed.leader);
+    this.#wake(feed.leader);
   }
 
   #wake(nodeId: number): void {
@@ -83,7 +75,7 @@ export class KafkaPartitionReader implements PartitionReader {
     const fetcher = new NodeFetcher(this.#cluster, nodeId, {
       feeds: () => this.#feedsOf(nodeId),
       onAnswer: (feed, fetchedFrom, answer) => this.#onAnswer(feed, fetchedFrom, answer),
-      onNodeLost: (thrown) => this.#onNodeLost(nodeId, thrown),
+      onNodeLost: () => this.#onNodeLost(nodeId),
     });
     this.#fetchers.set(nodeId, fetcher);
   }
@@ -92,14 +84,12 @@ export class KafkaPartitionReader implements PartitionReader {
     for (const feed of this.#feeds.values()) if (feed.leader === nodeId && !feed.isLocating) yield feed;
   }
 
-  #onNodeLost(nodeId: number, _thrown: unknown): void {
+  #onNodeLost(nodeId: number): void {
     for (const feed of this.#feedsOf(nodeId)) this.#locate(feed);
   }
 
   #onAnswer(feed: Feed, fetchedFrom: number, answer: FetchedPartition): void {
     if (answer.errorCode !== CODE.NONE) return this.#onErrorCode(feed, fetchedFrom, answer.errorCode);
-    if (answer.highWatermark < feed.highWatermark) this.#locate(feed);
-    feed.highWatermark = answer.highWatermark;
     if (feed.isLocating || answer.records.length === 0) return;
     let decoded: DecodedBatches;
     try {
@@ -169,7 +159,6 @@ export class KafkaPartitionReader implements PartitionReader {
         feed.topicId = view?.topicId ?? feed.topicId;
         feed.leader = found.leader;
         feed.leaderEpoch = found.leaderEpoch;
-        feed.lastFetchedAtMs = performance.now();
         feed.isLocating = false;
         return this.#wake(found.leader);
       }
@@ -207,17 +196,5 @@ export class KafkaPartitionReader implements PartitionReader {
     }
     this.#forgetIfUnused(feed);
     return true;
-  }
-
-  async #checkIdentities(): Promise<void> {
-    const topics = [...new Set([...this.#feeds.values()].map((feed) => feed.topic))];
-    if (topics.length === 0) return;
-    try {
-      await this.#cluster.refreshTopics(topics);
-    } catch {
-      // Only a check: whoever fetches finds out by itself that nobody answers.
-      return;
-    }
-    for (const feed of [...this.#feeds.values()]) this.#identityError(feed, this.#cluster.knownTopic(feed.topic));
   }
 }

@@ -4,7 +4,7 @@
 // the order of their ends.
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { AbortedTransaction } from '../protocol/fetch-v10.ts';
+import type { AbortedTransaction } from '../protocol/fetch-v13.ts';
 import { createAbortedFilter } from './aborted-filter.ts';
 
 type Entry = { readonly offset: number; readonly producerId: number; readonly type: 'data' | 'commit' | 'abort' };

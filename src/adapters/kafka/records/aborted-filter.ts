@@ -1,4 +1,4 @@
-import type { AbortedTransaction } from '../protocol/fetch-v10.ts';
+import type { AbortedTransaction } from '../protocol/fetch-v13.ts';
 
 /**
  * Decides, batch by batch in offset order, which transactional batches belong to aborted transactions.

@@ -1,5 +1,5 @@
 import type { LogRecord, TopicPartition } from '#saga-core/ports';
-import type { AbortedTransaction } from '../protocol/fetch-v10.ts';
+import type { AbortedTransaction } from '../protocol/fetch-v13.ts';
 import { crc32c } from '../wire/crc32c.ts';
 import { type AbortedFilter, createAbortedFilter } from './aborted-filter.ts';
 import { decompress } from './decompress.ts';
