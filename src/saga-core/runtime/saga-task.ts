@@ -1,4 +1,4 @@
-import type { Envelope } from '#contracts/core';
+import { type OpsPartitionClaimed, opsPartitionClaimed } from '#contracts/core';
 import { type CompiledSaga, type CompiledStep, decide, type DecisionWorld, type FoldedRecord, forwardKey, type Instance, instanceKey, isReady, itemsOf, slotOf } from '../engine/index.ts';
 import { erase, InvariantViolation } from '#kernel';
 import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
@@ -177,14 +177,14 @@ export class SagaTask {
   #onBatch(batch: ReadBatch): Promise<void> | void {
     if (this.#isOver) return;
     const touched = new Set<Entry>();
-    const { codec } = this.#options.environment;
+    const { decoding } = this.#options.environment;
     for (let at = 0; at < batch.records.length; at++) {
       const record = batch.records[at];
       if (record === undefined || record.value === null) continue;
-      const decoded = codec.decode(record.value);
-      if (decoded.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched);
-      if (decoded.status === 'undecodable') this.#deadLetter(record, decoded.reason);
-      else this.#fold(record, decoded.type, decoded.envelope, decoded.payload, touched);
+      const folding = decoding.of(record, record.value);
+      if (folding.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched);
+      if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
+      else this.#fold(record, folding.record, touched);
     }
     this.#afterBatch(batch, touched);
   }
@@ -192,9 +192,9 @@ export class SagaTask {
   async #onBatchLearning(batch: ReadBatch, from: number, touched: Set<Entry>): Promise<void> {
     for (const record of batch.records.slice(from)) {
       if (record.value === null || this.#isOver) continue;
-      const decoded = await decodeLearning(this.#options.environment.codec, record.value);
-      if (decoded.status === 'undecodable') this.#deadLetter(record, decoded.reason);
-      else this.#fold(record, decoded.type, decoded.envelope, decoded.payload, touched);
+      const folding = await this.#options.environment.decoding.learning(record, record.value);
+      if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
+      else this.#fold(record, folding.record, touched);
     }
     this.#afterBatch(batch, touched);
   }
@@ -207,18 +207,25 @@ export class SagaTask {
     if (this.#isLive) this.#positions.schedule(() => this.#committer?.kick());
   }
 
-  #fold(record: LogRecord, type: string, envelope: Envelope, payload: () => unknown, touched: Set<Entry>): void {
-    if (envelope.correlationId === null || record.value === null) return;
-    const folded: FoldedRecord = { offset: record.offset, type, envelope, value: record.value, payload };
+  #fold(record: LogRecord, folded: FoldedRecord, touched: Set<Entry>): void {
+    const { type, envelope } = folded;
+    if (type === opsPartitionClaimed.name) return this.#onClaim(folded);
+    if (envelope.correlationId === null) return;
     try {
       const result = this.#table.fold(folded);
       if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded, touched);
-      if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', payload);
+      if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', folded.payload);
       else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry, this.#options.catalogue.latest(envelope.subSaga ?? envelope.sagaType ?? ''));
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
       this.#deadLetter(record, `${type} cannot be folded: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  /** A newer claim of the own group: the partition has another owner, and this task is over before it meets a fence. */
+  #onClaim({ offset, payload }: FoldedRecord): void {
+    const { group } = erase<OpsPartitionClaimed>(payload());
+    if (group === this.#options.participant && offset > this.#claimOffset) this.#end({ code: 'SUPERSEDED', message: `claimed anew at offset ${offset}` });
   }
 
   #onTouched(entry: Entry, hasEnded: boolean, touched: Set<Entry>): void {
