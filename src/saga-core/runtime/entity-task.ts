@@ -8,6 +8,7 @@ import { Answers } from './answers.ts';
 import { Committer } from './committer.ts';
 import { deadLetter } from './dead-letters.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
+import { LazyPosition } from './lazy-position.ts';
 import { CONTEXT_HEADER, Records, type Written } from './records.ts';
 import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -44,6 +45,7 @@ export class EntityTask {
   readonly #held = new Map<string, Held<unknown>>();
   readonly #dirty = new Set<Keyed>();
   readonly #ticksUnderWay = new Set<string>();
+  readonly #lag: LazyPosition;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
   #nextOffset = 0;
@@ -62,6 +64,7 @@ export class EntityTask {
     this.#answers = new Answers(this.#records, environment.codec);
     this.#states = new EntityStates(definition, environment.codec);
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onDue(keys));
+    this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
     this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
   }
 
@@ -82,13 +85,12 @@ export class EntityTask {
     this.#committer = new Committer({
       writer: this.#writer,
       group: environment.names.group(participant),
-      positions: () => null,
+      positions: () => this.#lag.due(),
       onDead: ({ code, message }) => this.#end({ code, message }),
       onPoison: (item) => item.records.filter((record) => record.value !== null).map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, 'refused by the log')),
     });
     if (this.#isOver) return;
     this.#isLive = true;
-    for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
     for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
     for (const keyed of this.#states.all()) this.#afterChange(keyed);
     this.#subscription = environment.reader.subscribe({ ...this.#commandsAt, offset: this.#nextOffset }, {
@@ -111,6 +113,7 @@ export class EntityTask {
     this.#isLive = false;
     this.#subscription?.close();
     this.#timers.close();
+    this.#lag.close();
   }
 
   #end(end: TaskEnd): void {
@@ -235,7 +238,12 @@ export class EntityTask {
       ...changed.map((keyed) => this.#states.record(this.#records, this.#stateAt, keyed)),
       this.#records.plain(this.#stateAt.topic, key, event(entityPosition, position), { eventId: `${key}:${position.offset}`, partition: this.#stateAt.partition }),
     ];
-    this.#committer?.submit({ records, concerns: null, onCommitted: () => { for (const keyed of changed) this.#afterChange(keyed); } });
+    this.#committer?.submit({ records, concerns: null, onCommitted: () => this.#onCommitted(changed, position.offset) });
+  }
+
+  #onCommitted(changed: readonly Keyed[], offset: number): void {
+    for (const keyed of changed) this.#afterChange(keyed);
+    if (!this.#isOver) this.#lag.reached(offset, () => this.#committer?.kick());
   }
 
   /** Timers and held resources follow what is committed. */

@@ -1,0 +1,45 @@
+import type { Cancel, Clock, TopicPartition } from '../ports/index.ts';
+import type { Carried } from './committer.ts';
+
+/**
+ * The group's position of a task whose true position lies elsewhere (an entity's with its state): committed now and then, with a
+ * transaction that goes anyway or on its own, so that tools which show a group's lag show the truth. Nothing is read from it.
+ */
+export class LazyPosition {
+  readonly #at: TopicPartition;
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  #reached = -1;
+  #told = -1;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #scheduled: Cancel | null = null;
+
+  constructor(options: { readonly at: TopicPartition; readonly clock: Clock; readonly intervalMs: number }) {
+    this.#at = options.at;
+    this.#clock = options.clock;
+    this.#intervalMs = options.intervalMs;
+  }
+
+  /** Everything before `offset` is committed; `kick` is called when that has not been told within the interval. */
+  reached(offset: number, kick: () => void): void {
+    this.#reached = Math.max(this.#reached, offset);
+    if (this.#scheduled !== null || this.#reached <= this.#told) return;
+    this.#scheduled = this.#clock.after(this.#intervalMs, () => {
+      this.#scheduled = null;
+      kick();
+    });
+  }
+
+  due(): Carried | null {
+    const nowMs = this.#clock.monotonicMillis();
+    if (this.#reached <= this.#told || nowMs - this.#toldAtMs < this.#intervalMs) return null;
+    this.#told = this.#reached;
+    this.#toldAtMs = nowMs;
+    return { offsets: [{ ...this.#at, offset: this.#reached, metadata: '' }], records: [] };
+  }
+
+  close(): void {
+    this.#scheduled?.();
+    this.#scheduled = null;
+  }
+}
