@@ -228,6 +228,15 @@ test('bracket legs are listed inside their parent, alone once it is filled, and 
   await until(() => other.getPosition('AAPL', limits()), (found) => found.status === 'not_found');
 });
 
+test('a list of orders that may have been cut short is no list', async () => {
+  const cut = Array.from({ length: 500 }, (_, index) => ({
+    id: `o${index}`, client_order_id: `c${index}`, symbol: 'AAPL', side: 'buy', type: 'market', time_in_force: 'day', status: 'new', qty: '1', filled_qty: '0',
+  }));
+  await bench.admin('POST', '/queue', { route: 'list_orders', answers: [{ body: cut }, { body: cut.slice(1) }] });
+  expect(await bench.gateway.listOrders({ state: 'all' }, limits())).toMatchObject({ status: 'transient', kind: 'bad_answer' });
+  expect(await bench.gateway.listOrders({ state: 'all' }, limits())).toMatchObject({ status: 'listed' });
+});
+
 test('a split of the holding shows in the position', async () => {
   const other = createAlpacaGateway({ baseUrl: bench.simulator.url, keyId: 'SPLIT', secret: 'x', breaker: null });
   await other.submitOrder(order(), limits());

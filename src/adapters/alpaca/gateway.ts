@@ -144,7 +144,10 @@ const listOrders = async (send: Send, filter: OrderFilter, limits: CallLimits): 
   const result = await send({ method: 'GET', path: `/v2/orders?${query.toString()}` }, limits);
   if (!isSuccess(result)) return readFailure(result);
   const orders: readonly BrokerOrder[] | null = parseAll(result.body, parseOrder);
-  return orders === null ? readFailure(unreadable('list of orders')) : { status: 'listed', orders };
+  if (orders === null) return readFailure(unreadable('list of orders'));
+  // A full page may have been cut: what is missing from it must not be taken for gone.
+  if (orders.length >= ORDERS_LISTED_MAX) return readFailure(unreadable(`list of ${ORDERS_LISTED_MAX} or more orders (ask for fewer symbols or a later time)`));
+  return { status: 'listed', orders };
 };
 
 /** Pages through the account's fills since the time given: Alpaca cannot filter them by order. */

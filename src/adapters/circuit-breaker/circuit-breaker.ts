@@ -88,13 +88,21 @@ export const createCircuitBreaker = (options: CircuitBreakerOptions): CircuitBre
   let executor = newExecutor('CLOSED', rotation);
   let cancelTimer: Cancel | null = null;
 
+  /** A host's timer may fire a fraction of a millisecond before its time: then the wait goes on. */
+  const awaitHalfOpen = (untilMs: number): void => {
+    cancelTimer = clock.after(Math.max(1, untilMs - clock.monotonicMillis()), () => {
+      apply({ type: 'time_passed' });
+      if (state.status === 'OPEN' && state.untilMs === untilMs) awaitHalfOpen(untilMs);
+    });
+  };
+
   const command = (to: CircuitState): void => {
     cancelTimer?.();
     cancelTimer = null;
     switch (to.status) {
       case 'OPEN':
         executor.open();
-        cancelTimer = clock.after(to.untilMs - clock.monotonicMillis(), () => apply({ type: 'time_passed' }));
+        awaitHalfOpen(to.untilMs);
         return;
       case 'HALF_OPEN':
       case 'CLOSED':
@@ -175,8 +183,9 @@ export const createCircuitBreaker = (options: CircuitBreakerOptions): CircuitBre
 
 type Outcome<Value> = { readonly value: Value } | { readonly cause: unknown };
 
-/** opossum's own refusal: the circuit is open, or its one probe is out. */
-const isRefusal = (cause: unknown): boolean => typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'EOPENBREAKER';
+/** opossum's own refusals: the circuit is open, its one probe is out, or the breaker was closed down with its worker. */
+const isRefusal = (cause: unknown): boolean =>
+  typeof cause === 'object' && cause !== null && 'code' in cause && (cause.code === 'EOPENBREAKER' || cause.code === 'ESHUTDOWN');
 
 const settled = <Value>(outcome: Outcome<Value> | null): GuardedResult<Value> => {
   if (outcome === null) throw new TypeError('circuit breaker: the call was admitted but not made');

@@ -123,6 +123,22 @@ test('OPEN turns to HALF_OPEN by itself, without a call', async () => {
   expect(steps(table)).toEqual(['CLOSED→OPEN', 'OPEN→HALF_OPEN']);
 });
 
+test('a timer that fires early waits on, so that the change is still announced without a call', async () => {
+  const clock = createSimulatedClock({ nowMillis: 1_700_000_000_000 });
+  const hasty: SimulatedClock = { ...clock, after: (delayMs, callback) => clock.after(Math.max(0.1, delayMs - 0.5), callback) };
+  const table = bench(hasty);
+  await fail(table, 5);
+  await clock.advance(30_001);
+  expect(steps(table)).toEqual(['CLOSED→OPEN', 'OPEN→HALF_OPEN']);
+});
+
+test('after it was closed down every call is refused', async () => {
+  const table = bench();
+  table.breaker.close();
+  expect(await table.call('success')).toEqual({ status: 'refused', retryAfterMs: 0 });
+  expect(table.requests()).toBe(0);
+});
+
 test('HALF_OPEN admits one probe: others are refused while it is out', async () => {
   const table = bench();
   await fail(table, 5);

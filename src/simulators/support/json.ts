@@ -15,8 +15,6 @@ export const textOf = (value: unknown): string | null => {
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : null;
 };
 
-export const numberOf = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
-
 /** A whole number of at least `least`; null for anything else. */
 export const wholeOf = (value: unknown, least: number): number | null =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= least ? value : null;
