@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { TradingWorld } from '../support/trading-world.ts';
@@ -182,5 +183,18 @@ test('SC-A5-9: killed after the provider answered, nobody is asked again', async
   await world.until(id, 'COMPLETED');
   expect(world.domain(id)).toEqual([...DECIDED, ...EXECUTED]);
   expect(world.primary.calls.count).toBe(1);
+  expect(await world.violations()).toEqual([]);
+});
+
+test('a split between two cycles: the next one sells twice the shares, at half the average', async () => {
+  const world = await TradingWorld.open();
+  await world.until(await world.quote('q1'), 'COMPLETED');
+  await world.publish('s1', 'AAPL', { type: marketSplitDetected, payload: { symbol: 'AAPL', ratio: '2', effectiveDate: '2005-02-28', source: 'test' } });
+  world.primary.answers.push(decision({ action: 'sell' }));
+  const id = await world.quote('q2', { bid: '51.9', ask: '52', last: '52' });
+  await world.until(id, 'COMPLETED');
+  expect(world.payload(id, 'orchestrator.analysis.requested')).toMatchObject({ positionSnapshot: { qty: '20', avgPrice: '50' }, closes: ['50', '52'] });
+  expect(world.payload(id, 'trade.position.updated')).toMatchObject({ prevQty: '20', prevAvgPrice: '50', qty: '0' });
+  expect(world.payload(id, 'analytics.pnl.recorded')).toMatchObject({ realizedPnl: '1000' });
   expect(await world.violations()).toEqual([]);
 });

@@ -20,6 +20,10 @@ export const atStep = (saga: SagaRef, at: { readonly step: OrderStepName; readon
   };
 };
 
+/** The same reference for one event among a step's records that has a number of its own in the parent's table. */
+export const numberedAs = (saga: SagaRef, event: EventType<unknown>): SagaRef =>
+  saga.subSaga === null ? saga : { ...saga, step: insideParent(PARENT_NUMBERS.events, event.name) ?? saga.step };
+
 /** The reference for the start event of an order that a step of `caller` asked for: the child under its parent's correlationId. */
 export const asChildOrder = (caller: SagaRef, start: EventType<unknown>): SagaRef => ({
   ...caller,

@@ -7,17 +7,21 @@ import { applyFill, applySplit, rollBackFill } from './positions.entity.ts';
 
 // Given a state, when a command, then state, outcome, events and commands: no log.
 
+const CALLED = entityContext({ caller: { ...CALLER, subSaga: 'order_execution', stepName: 'update_position', stepItem: 'e1', step: 5, subStep: 5 }, phase: 'execute' });
 const FLAT: PositionState = { positionId: 'pos-acc:AAPL', accountId: 'acc', symbol: 'AAPL', qty: '0', avgPrice: '0', executions: [], lastSplitDate: null };
 const FILL: ApplyFillCommand = {
   orderId: 'o1', brokerOrderId: 'b1', accountId: 'acc', symbol: 'AAPL', side: 'buy', orderQty: '10', executionId: 'e1', fillSymbol: 'AAPL', fillSide: 'buy', qty: '4', price: '100', filledAt: 5,
 };
 
 test('a partial fill is told before the position it makes, and both copies are told', () => {
-  const { state, outcome, commands } = applyFill(FLAT, FILL);
+  const { state, outcome, events, commands } = applyFill(FLAT, FILL, CALLED);
   expect(state).toMatchObject({ qty: '4', avgPrice: '100' });
+  expect(events).toMatchObject([{
+    to: { stepName: 'update_position', stepItem: 'e1', step: 4, subStep: 5 },
+    event: { type: { name: 'trade.order.partially_filled' }, payload: { executionId: 'e1', fillQty: '4', fillPrice: '100', cumQty: '4', leavesQty: '6' } },
+  }]);
   expect(outcome).toMatchObject({
     status: 'completed',
-    before: [{ type: { name: 'trade.order.partially_filled' }, payload: { executionId: 'e1', fillQty: '4', fillPrice: '100', cumQty: '4', leavesQty: '6' } }],
     output: { type: { name: 'trade.position.updated' }, payload: { prevQty: '0', qty: '4', avgPrice: '100', executionId: 'e1' } },
     compensationData: { value: { orderId: 'o1', executionId: 'e1' } },
   });
@@ -25,31 +29,31 @@ test('a partial fill is told before the position it makes, and both copies are t
 });
 
 test('the fill that completes the order carries its total and its average', () => {
-  const partly = applyFill(FLAT, FILL).state;
-  const { outcome } = applyFill(partly, { ...FILL, executionId: 'e2', qty: '6', price: '110' });
-  expect(outcome).toMatchObject({ before: [{ type: { name: 'trade.order.filled' }, payload: { filledQty: '10', avgPrice: '106' } }] });
+  const partly = applyFill(FLAT, FILL, CALLED).state;
+  const { events } = applyFill(partly, { ...FILL, executionId: 'e2', qty: '6', price: '110' }, CALLED);
+  expect(events).toMatchObject([{ event: { type: { name: 'trade.order.filled' }, payload: { filledQty: '10', avgPrice: '106' } } }]);
 });
 
 test('a fill larger than the order is refused: nothing is applied, nothing is told', () => {
-  const decision = applyFill(FLAT, { ...FILL, qty: '11' });
+  const decision = applyFill(FLAT, { ...FILL, qty: '11' }, CALLED);
   expect(decision.state).toEqual(FLAT);
   expect(decision.outcome).toMatchObject({ status: 'failed', kind: 'terminal', reason: expect.stringMatching(/^fill_rejected: OVERFILL/) });
   expect(decision.commands).toBeUndefined();
 });
 
 test('figures that are no decimals are refused, not applied as zero', () => {
-  expect(applyFill(FLAT, { ...FILL, price: '1e3' }).outcome).toMatchObject({ status: 'failed', reason: expect.stringMatching(/MALFORMED/) });
+  expect(applyFill(FLAT, { ...FILL, price: '1e3' }, CALLED).outcome).toMatchObject({ status: 'failed', reason: expect.stringMatching(/MALFORMED/) });
 });
 
 test('a busted execution leaves the position as it was before it', () => {
-  const { state, outcome } = rollBackFill(applyFill(FLAT, FILL).state, { orderId: 'o1', executionId: 'e1', reason: 'busted' });
+  const { state, outcome } = rollBackFill(applyFill(FLAT, FILL, CALLED).state, { orderId: 'o1', executionId: 'e1', reason: 'busted' });
   expect(state).toMatchObject({ qty: '0', avgPrice: '0', executions: [] });
   expect(outcome).toMatchObject({ status: 'compensated', events: [{ type: { name: 'trade.position.rolled_back' }, payload: { executionId: 'e1', restoredQty: '0' } }] });
 });
 
 test('a split of one date scales once', () => {
   const split = { symbol: 'AAPL', ratio: '2', effectiveDate: '2005-02-28' };
-  const once = applySplit(applyFill(FLAT, FILL).state, split).state;
+  const once = applySplit(applyFill(FLAT, FILL, CALLED).state, split).state;
   expect(once).toMatchObject({ qty: '8', avgPrice: '50' });
   expect(applySplit(once, split).state).toEqual(once);
 });

@@ -3,7 +3,8 @@ import {
   type RollBackFillCommand, rollBackFillCommand, tradeOrderFilled, tradeOrderPartiallyFilled, tradePositionRolledBack, tradePositionUpdated,
 } from '#contracts';
 import { formatDecimal, parseDecimal, subtract } from '#kernel';
-import { command, compensated, completed, data, defineEntity, type DomainEvent, type EntityCommand, type EntityDecision, type EntityDefinition, event, on, terminal } from '#saga-core';
+import { command, compensated, completed, data, defineEntity, type DomainEvent, type EntityCommand, type EntityContext, type EntityDecision, type EntityDefinition, event, on, terminal } from '#saga-core';
+import { numberedAs } from '#sagas/order-execution';
 import { applyFill as applied, type FillVerdict, rollBack as rolledBack, splitBook } from '../business/position-book.ts';
 import { bookOf, stateOf } from './position-wire.ts';
 
@@ -39,7 +40,7 @@ const updatedEvent = (state: PositionState, order: ApplyFillCommand, verdict: Ex
   });
 
 /** A fill reported by the venue: applied once, ignored where known, refused where it does not fit. */
-export const applyFill = (state: PositionState, order: ApplyFillCommand): EntityDecision<PositionState> => {
+export const applyFill = (state: PositionState, order: ApplyFillCommand, { caller }: EntityContext): EntityDecision<PositionState> => {
   const [orderQty, qty, price] = [parseDecimal(order.orderQty), parseDecimal(order.qty), parseDecimal(order.price)];
   if (!orderQty.ok || !qty.ok || !price.ok) return { state, outcome: terminal(`fill_rejected: MALFORMED, execution ${order.executionId} has figures that are no decimals`) };
   const terms = { orderId: order.orderId, symbol: order.symbol, side: order.side, qty: orderQty.value };
@@ -52,7 +53,13 @@ export const applyFill = (state: PositionState, order: ApplyFillCommand): Entity
     case 'applied': {
       const next = stateOf(state, verdict.book);
       const undo = data(appliedFill, { orderId: order.orderId, executionId: order.executionId });
-      return { state: next, outcome: completed(updatedEvent(next, order, verdict), { before: [fillEvent(order, verdict)], compensationData: undo }), commands: told(next) };
+      const filled = fillEvent(order, verdict);
+      return {
+        state: next,
+        events: caller === null ? [] : [{ to: numberedAs(caller, filled.type), event: filled }],
+        outcome: completed(updatedEvent(next, order, verdict), { compensationData: undo }),
+        commands: told(next),
+      };
     }
   }
 };

@@ -7,6 +7,10 @@ const BUSTED = 'fill_busted';
 export const venueEnded = (how: string, reason: string | null): string => `${VENUE_ENDED}: ${how}${reason === null ? '' : `, ${reason}`}`;
 export const busted = (executionId: string): string => `${BUSTED}: ${executionId}`;
 
+/** The head that the entity `positions` gives a refused fill. */
+export const FILL_REJECTED = 'fill_rejected';
+export const isFillRefused = (reason: string): boolean => reason.startsWith(FILL_REJECTED);
+
 /** The execution that the venue took back, if that is the reason. */
 export const bustedExecutionOf = (reason: string): string | null => (reason.startsWith(`${BUSTED}: `) ? reason.slice(BUSTED.length + 2) : null);
 

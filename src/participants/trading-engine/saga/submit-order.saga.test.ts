@@ -27,7 +27,8 @@ const clock = (): Clock => {
     },
   };
 };
-const step = (broker: ScriptedBroker) => submitOrder(orderExecution, { brokerOf: () => broker, clock: clock() });
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const step = (broker: ScriptedBroker) => submitOrder(orderExecution, { brokerOf: () => broker, clock: clock(), log: SILENT });
 const applied = (fillQty: string) => ({ update_position: [['e1', kept(tradePositionUpdated, { executionId: 'e1', fillQty, fillPrice: '100' } as TradePositionUpdated)] as const] });
 const given = (fillQty: string | null = null) => contextOf({ start: ORDER, sagaId: 'c-1', ...(fillQty === null ? {} : { items: applied(fillQty) }) });
 const SERVER_ERROR: SubmitOutcome = { status: 'transient', kind: 'server_error', httpStatus: 500, retryAfterMs: null, reason: 'HTTP 500' };
@@ -81,7 +82,7 @@ test('undone: a submission of unknown outcome that did happen is found by its cl
 test('undone: a cancel that loses to a fill waits for the position, then keeps the fill', async () => {
   const answers = { get: [{ status: 'found', order: brokerOrder() }, { status: 'found', order: brokerOrder({ status: 'filled', filledQty: '10' }) }], cancel: [{ status: 'not_cancelable', reason: 'filled' }] } as const;
   expect(await undo(scriptedBroker(answers))).toMatchObject({ status: 'ambiguous' });
-  expect(await undo(scriptedBroker(answers), { fillQty: '10' })).toEqual({ status: 'compensated', kept: true });
+  expect(await undo(scriptedBroker(answers), { fillQty: '10' })).toEqual({ status: 'compensated' });
 });
 
 test.each([CANCELLED_AT_LIMIT, venueEnded('canceled', null)])('undone after %s: the end was told, so nothing is told again', async (reason) => {

@@ -9,7 +9,7 @@ import { appliedFillsOf, isWhollyApplied } from '../messaging/applied-fills.ts';
 import { callLimits, endOrder, type EndOfOrder, READ_CALL_MS, SUBMIT_CALL_MS } from '../messaging/broker-calls.ts';
 import { cancelled, rejectedByBroker, requestOf, submitted, submittedOrderOf } from '../messaging/order-wire.ts';
 import type { TradingEngineNeeds } from './dependencies.ts';
-import { CIRCUIT_OPEN, isEndToldAlready } from './reasons.ts';
+import { CIRCUIT_OPEN, isEndToldAlready, isFillRefused } from './reasons.ts';
 
 type Context = SagaContext<OrderExecution>;
 type Lookup = (signal: AbortSignalLike) => Promise<FindOrderOutcome>;
@@ -51,9 +51,9 @@ const undone = (context: Context, failure: FailureView, end: EndOfOrder): Compen
   if (end.status === 'open') return ambiguous(end.reason, end.retryAfterMs === null ? {} : { retryAfterMs: end.retryAfterMs });
   const { order } = end;
   // A fill is a fact: it is waited for until the position contains it, so that the order's last record can tell of it.
-  if (!isWhollyApplied(appliedFillsOf(context), order.filledQty)) return ambiguous(`fills of ${order.filledQty} are not all applied yet`);
-  if (order.status === 'filled') return compensated({ kept: true });
-  if (order.status === 'rejected' || (!end.wasCancelSent && isEndToldAlready(failure.reason))) return compensated();
+  // One that the position refused never will be.
+  if (!isFillRefused(failure.reason) && !isWhollyApplied(appliedFillsOf(context), order.filledQty)) return ambiguous(`fills of ${order.filledQty} are not all applied yet`);
+  if (order.status === 'filled' || order.status === 'rejected' || (!end.wasCancelSent && isEndToldAlready(failure.reason))) return compensated();
   const told = { orderId: context.start.orderId, brokerOrderId: order.brokerOrderId, cumQty: order.filledQty };
   return compensated({ events: [cancelled(told, order.status === 'expired' ? 'expired' : 'compensation')] });
 };
@@ -62,7 +62,7 @@ const undone = (context: Context, failure: FailureView, end: EndOfOrder): Compen
  * M2: sends the order once. The client order id is the same over retries and restarts, so an order whose answer was lost is found
  * instead of placed again. Undo: re-read, cancel what is open, confirm.
  */
-export const submitOrder = (saga: OrderExecution, { brokerOf, clock }: Pick<TradingEngineNeeds, 'brokerOf' | 'clock'>): StepImplementation =>
+export const submitOrder = (saga: OrderExecution, { brokerOf, clock, log }: Pick<TradingEngineNeeds, 'brokerOf' | 'clock' | 'log'>): StepImplementation =>
   implementEffect(saga, 'submit_order', {
     execute: async (context, signal) => {
       const broker = brokerOf(context.start.brokerConnectionId);
@@ -76,6 +76,9 @@ export const submitOrder = (saga: OrderExecution, { brokerOf, clock }: Pick<Trad
     compensate: async (context, data, failure, signal) => {
       const broker = brokerOf(context.start.brokerConnectionId);
       if (broker === null) return ambiguous(`no broker is configured for connection ${context.start.brokerConnectionId}`);
+      if (isFillRefused(failure.reason)) {
+        log.error('the position refused a fill: a person must compare it with the venue', { sagaId: context.sagaId, orderId: context.start.orderId, symbol: context.start.symbol, reason: failure.reason });
+      }
       const known = submittedOrderOf(data);
       const find = (): Promise<FindOrderOutcome> =>
         known === null ? lookupOf(broker, context.start)(signal) : broker.getOrder(known.brokerOrderId, callLimits(READ_CALL_MS, signal));
