@@ -13,4 +13,8 @@ export {
 } from './memory-codec/memory-codec.ts';
 export type { AuditedRecord, DefinitionLookup, InvariantId, Violation } from './invariants/audited.ts';
 export { type Verification, type VerifyOptions, verifyRecords } from './invariants/invariants.ts';
+export { checkInstance } from './invariants/checks.ts';
+export { type Ledger, ledgerOf } from './invariants/ledger.ts';
+export { checkAllEnded, checkCauses, checkChains } from './invariants/log-checks.ts';
+export { type History, historiesOf } from './invariants/audited.ts';
 export type { VendorEffect } from './invariants/vendor-checks.ts';
