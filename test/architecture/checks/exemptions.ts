@@ -23,9 +23,11 @@ const suppressions = (root: string): readonly Place[] =>
 
 const kindOf = ({ text }: Place): string => TYPES_OFF.find((each) => text.includes(each))?.slice(1) ?? LINT_OFF;
 
+const NAMED = new RegExp(`${LINT_OFF}(-next-line|-line)? +[@a-z][\\w@/-]*(, [@a-z][\\w@/-]*)* -- \\S.{9,}`);
+
 /** A suppression names the rule and gives the reason after ` -- `. */
 const namesRuleAndReason = ({ text }: Place): boolean =>
-  text.includes(LINT_OFF) ? /(-next-line|-line)? +[@a-z][\w@/-]*(, [@a-z][\w@/-]*)* -- \S.{9,}/.test(text) : new RegExp(`${TYPES_OFF[0] ?? ''}:? \\S.{9,}`).test(text);
+  text.includes(LINT_OFF) ? NAMED.test(text) : new RegExp(`${TYPES_OFF[0] ?? ''}:? \\S.{9,}`).test(text);
 
 export const countSuppressions = (root: string): Counts => {
   const counts: Record<string, number> = { [LINT_OFF]: 0 };
