@@ -8,3 +8,4 @@ export { bodyHash } from './chain.ts';
 export { Committer } from './committer.ts';
 export { systemClock, systemRandom } from './system.ts';
 export { decodeLearning } from './takeover.ts';
+export { createObserver, type ObservedInstance, type ObservedRecord } from './observed-instances.ts';
