@@ -3,7 +3,7 @@ import {
   opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 } from '#contracts/core';
 import type { SagaDefinition } from '#saga-core';
-import type { Codec } from '#saga-core/ports';
+import type { Codec, EventLog } from '#saga-core/ports';
 import { bodyHash, createClient, createWorker, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
 import {
   type AuditedRecord, type BrokerMutants, createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedProcess, createSimulatedRandom,
@@ -22,6 +22,8 @@ const INSTANCE_COUNT = 6;
 const STORM_MS = 25_000;
 const STEP_MS = 200;
 const CALM_LIMIT_MS = 400_000;
+/** Small, so that every take-over reads several batches. */
+const FETCH_ENTRY_COUNT_MAX = 10;
 const START_MILLIS = Date.UTC(2026, 0, 5, 14, 30);
 const names = topicNames(NAMESPACE);
 
@@ -30,13 +32,16 @@ const coreTypes = [
   opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 ];
 
-export type SimulateOptions = { readonly mutant?: Mutant; readonly trace?: (line: string) => void };
+export type SimulateOptions = { readonly mutant?: Mutant; readonly calmLimitMs?: number; readonly trace?: (line: string) => void };
 
 /** Faults planted into the protocol's seams, to prove that the checkers see them. */
 export type Mutant = {
   readonly broker?: BrokerMutants;
   /** Wraps the log that a worker is given. */
-  readonly log?: (log: import('#saga-core/ports').EventLog) => import('#saga-core/ports').EventLog;
+  readonly log?: (log: EventLog) => EventLog;
+  /** Wraps the vendor that workers call. */
+  readonly vendor?: (vendor: Vendor) => Vendor;
+
 };
 
 export type RunResult = Verification & {
@@ -80,7 +85,7 @@ const startWorker = async (world: World): Promise<void> => {
   const process = createSimulatedProcess({ name, clock: world.clock, skewMs: world.random.integer(400) - 200 });
   const { log } = world.cluster.connect(name, process);
   const worker = createWorker({
-    participants: participantsOf(world.saga, world.vendor, process),
+    participants: participantsOf(world.saga, world.mutant.vendor?.(world.vendor) ?? world.vendor, process),
     log: world.mutant.log?.(log) ?? log,
     codec: await world.newCodec(),
     clock: process.clock,
@@ -105,7 +110,7 @@ const createWorld = (seed: number, { mutant = {}, trace: hear = () => undefined 
   const trace = (line: string): void => hear(`@${Math.round(clock.monotonicMillis())} ${line}`);
   const vendor = createVendor({ clock, random: random.fork('vendor'), refusalProbability: 0.1, ambiguousUndoProbability: 0.15, isTroubled: () => world.isStormy, trace });
   const cluster = createMemoryCluster({
-    clock, random: random.fork('cluster'), faults: faultPlan(random.fork('faults'), weather, () => world.isStormy), ...(mutant.broker === undefined ? {} : { mutants: mutant.broker }),
+    clock, random: random.fork('cluster'), faults: faultPlan(random.fork('faults'), weather, () => world.isStormy), fetchEntryCountMax: FETCH_ENTRY_COUNT_MAX, ...(mutant.broker === undefined ? {} : { mutants: mutant.broker }),
   });
   const world: World = {
     clock, random: random.fork('world'), cluster, weather, vendor, mutant, trace, isStormy: true,
@@ -200,10 +205,10 @@ const areAllEnded = (records: readonly AuditedRecord[]): boolean =>
   new Set(records.filter((record) => /^chorus\.Saga(Completed|Failed|Refused)$/.test(record.type)).map((record) => record.envelope.correlationId)).size >= INSTANCE_COUNT;
 
 /** No more faults; people look after what is quarantined. */
-const calmDown = async (world: World, client: SagaClient): Promise<readonly AuditedRecord[]> => {
+const calmDown = async (world: World, client: SagaClient, calmLimitMs: number): Promise<readonly AuditedRecord[]> => {
   world.isStormy = false;
   for (const process of world.workers) process.resume();
-  const untilMs = world.clock.monotonicMillis() + CALM_LIMIT_MS;
+  const untilMs = world.clock.monotonicMillis() + calmLimitMs;
   for (;;) {
     await world.clock.advance(2_000);
     const records = await audit(world);
@@ -224,7 +229,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   const client = createClient({ log, codec: await world.newCodec(), clock: process.clock, random: world.random.fork('client'), namespace: NAMESPACE });
   for (let count = 0; count < WORKER_COUNT; count++) await startWorker(world);
   await storm(world, client);
-  const ended = await calmDown(world, client);
+  const ended = await calmDown(world, client, options.calmLimitMs ?? CALM_LIMIT_MS);
   await world.clock.advance(5_000);
   const records = await audit(world);
   for (const worker of world.workers) worker.kill();

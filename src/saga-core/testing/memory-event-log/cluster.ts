@@ -58,7 +58,7 @@ export type MemoryCluster = {
 
 export const createMemoryCluster = (options: MemoryClusterOptions): MemoryCluster => {
   const { clock, random } = options;
-  const topics = createTopicTable();
+  const topics = createTopicTable(options.mutants);
   const groups = createGroupCoordinator(clock, (topic) => topics.find(topic)?.partitions.length ?? 0);
   const broker: Broker = {
     clock,

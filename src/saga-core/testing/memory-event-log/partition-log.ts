@@ -72,7 +72,7 @@ const lowerBound = (entries: readonly LogEntry[], offset: number): number => {
   return low;
 };
 
-const readCommittedFrom = (entries: readonly LogEntry[], range: { readonly from: number; readonly stable: number; readonly entryCountMax: number }): CommittedRead => {
+const readCommittedFrom = (entries: readonly LogEntry[], range: { readonly from: number; readonly stable: number; readonly entryCountMax: number; readonly isAbortedDelivered: boolean }): CommittedRead => {
   const records: LogRecord[] = [];
   const start = lowerBound(entries, range.from);
   let nextOffset = range.from;
@@ -80,13 +80,14 @@ const readCommittedFrom = (entries: readonly LogEntry[], range: { readonly from:
     const entry = entries[index];
     if (entry === undefined || entry.offset >= range.stable) return { records, nextOffset: Math.max(range.from, range.stable) };
     nextOffset = entry.offset + 1;
-    if (entry.kind === 'record' && (entry.transaction === null || entry.transaction.status === 'committed')) records.push(entry.record);
+    if (entry.kind === 'record' && (entry.transaction === null || entry.transaction.status === 'committed' || range.isAbortedDelivered)) records.push(entry.record);
   }
   const isAtEnd = start + range.entryCountMax >= entries.length;
   return { records, nextOffset: isAtEnd ? Math.max(range.from, range.stable) : nextOffset };
 };
 
-export const createPartitionLog = (partition: TopicPartition): PartitionLog => {
+/** `isAbortedDelivered` is a planted fault: see BrokerMutants. */
+export const createPartitionLog = (partition: TopicPartition, isAbortedDelivered = false): PartitionLog => {
   let entries: LogEntry[] = [];
   let startOffset = 0;
   let endOffset = 0;
@@ -114,7 +115,7 @@ export const createPartitionLog = (partition: TopicPartition): PartitionLog => {
       open.delete(transaction);
       changed();
     },
-    readCommitted: (fromOffset, entryCountMax) => readCommittedFrom(entries, { from: fromOffset, stable: lastStableOffset(), entryCountMax }),
+    readCommitted: (fromOffset, entryCountMax) => readCommittedFrom(entries, { from: fromOffset, stable: lastStableOffset(), entryCountMax, isAbortedDelivered }),
     lastStableOffset,
     highWatermark: () => endOffset,
     logStartOffset: () => startOffset,

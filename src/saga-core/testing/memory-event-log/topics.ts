@@ -1,4 +1,5 @@
 import type { TopicPartition } from '#saga-core/ports';
+import type { BrokerMutants } from './transactions.ts';
 import { createPartitionLog, type PartitionLog } from './partition-log.ts';
 
 export type TopicOptions = {
@@ -33,7 +34,7 @@ export type TopicTable = {
 
 const RECORD_BYTES_MAX = 1024 * 1024;
 
-export const createTopicTable = (): TopicTable => {
+export const createTopicTable = (mutants: BrokerMutants = {}): TopicTable => {
   const topics = new Map<string, Topic>();
   const listeners = new Set<() => void>();
   let nextId = 1;
@@ -51,7 +52,7 @@ export const createTopicTable = (): TopicTable => {
       topics.set(options.name, {
         id: nextId++,
         options,
-        partitions: Array.from({ length: options.partitionCount }, (_, partition) => createPartitionLog({ topic: options.name, partition })),
+        partitions: Array.from({ length: options.partitionCount }, (_, partition) => createPartitionLog({ topic: options.name, partition }, mutants.withoutAbortFilter)),
         recordBytesMax: options.recordBytesMax ?? RECORD_BYTES_MAX,
       });
       changed();

@@ -36,6 +36,8 @@ export type GroupPositions = { readonly group: string; readonly positions: reado
 export type BrokerMutants = {
   /** Older writers of a transactional id go on writing. */
   readonly withoutFencing?: boolean;
+  /** Readers get aborted records too. */
+  readonly withoutAbortFilter?: boolean;
 };
 
 type OngoingTransaction = {
