@@ -5,7 +5,7 @@ import { partitionKey } from '../ports/index.ts';
 import type { Records } from './records.ts';
 
 /** Why a task is over, and so what its worker does next: all but STOPPED lead to a new takeover. */
-export type TaskEnd = { readonly code: 'STOPPED' | 'FENCED' | 'UNKNOWN' | 'REFUSED' | 'READ_ERROR' | 'WATERMARK_LOST'; readonly message: string };
+export type TaskEnd = { readonly code: 'STOPPED' | 'FENCED' | 'UNKNOWN' | 'REFUSED' | 'SUPERSEDED' | 'READ_ERROR' | 'WATERMARK_LOST'; readonly message: string };
 
 export type Claim = { readonly offsets: ReadonlyMap<string, number>; readonly claimId: string };
 
