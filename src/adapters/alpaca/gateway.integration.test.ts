@@ -228,6 +228,19 @@ test('bracket legs are listed inside their parent, alone once it is filled, and 
   await until(() => other.getPosition('AAPL', limits()), (found) => found.status === 'not_found');
 });
 
+test('one exit price makes an entry with one exit, and an oco protects what is held', async () => {
+  const other = createAlpacaGateway({ baseUrl: bench.simulator.url, keyId: 'EXITS', secret: 'x', breaker: null });
+  const entry = await other.submitOrder(order({ stopLossPrice: '90' }), limits());
+  expect(entry).toMatchObject({ order: { legs: [{ kind: 'stop', side: 'sell', stopPrice: '90' }] } });
+  const legId = entry.status === 'accepted' ? (entry.order.legs[0]?.brokerOrderId ?? '') : '';
+  await until(() => other.getOrder(legId, limits()), (found) => found.status === 'found' && found.order.status === 'open');
+  await other.cancelOrder(legId, limits());
+  const exits = order({ clientOrderId: 'exits', side: 'sell', orderClass: 'oco', takeProfitPrice: '120', stopLossPrice: '90' });
+  const placed = await other.submitOrder(exits, limits());
+  expect(placed).toMatchObject({ status: 'accepted', order: { kind: 'limit', limitPrice: '120', legs: [{ kind: 'stop', stopPrice: '90' }] } });
+  expect(await other.submitOrder(exits, limits())).toMatchObject({ status: 'accepted', alreadyExisted: true });
+});
+
 test('a list of orders that may have been cut short is no list', async () => {
   const cut = Array.from({ length: 500 }, (_, index) => ({
     id: `o${index}`, client_order_id: `c${index}`, symbol: 'AAPL', side: 'buy', type: 'market', time_in_force: 'day', status: 'new', qty: '1', filled_qty: '0',

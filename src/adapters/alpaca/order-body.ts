@@ -1,8 +1,12 @@
 import { compare, parseDecimal } from '#kernel';
 import type { BrokerOrder, OrderRequest } from '#participants/trading-engine';
 
-export const orderClassOf = (request: OrderRequest): 'simple' | 'bracket' | 'oco' =>
-  request.orderClass ?? (request.takeProfitPrice !== undefined && request.stopLossPrice !== undefined ? 'bracket' : 'simple');
+export const orderClassOf = (request: OrderRequest): 'simple' | 'oto' | 'bracket' | 'oco' => {
+  if (request.orderClass === 'oco') return 'oco';
+  const exitCount = Number(request.takeProfitPrice !== undefined) + Number(request.stopLossPrice !== undefined);
+  // An exit price without its class would be ignored by the venue: an order less protected than its sender believes.
+  return exitCount === 2 ? 'bracket' : exitCount === 1 ? 'oto' : 'simple';
+};
 
 /** The body of POST /v2/orders. */
 export const orderBodyOf = (request: OrderRequest): unknown => {

@@ -82,10 +82,10 @@ export type OrderRequest = {
   readonly limitPrice?: string;
   readonly stopPrice?: string;
   /**
-   * bracket: entry with two exits, live once the entry is filled; oco: two exits of an existing holding that exclude each
-   * other (kind and limitPrice are then given by takeProfitPrice). Default: bracket if both exit prices are given, else simple.
+   * entry: exits named by takeProfitPrice and stopLossPrice, one or both, go live once the entry is filled; oco: these two are
+   * the exits of an existing holding and exclude each other (kind and limitPrice do not count then). Default: entry.
    */
-  readonly orderClass?: 'simple' | 'bracket' | 'oco';
+  readonly orderClass?: 'entry' | 'oco';
   readonly takeProfitPrice?: string;
   readonly stopLossPrice?: string;
   /** The price the order's safety limits are measured against (value of a market order, price collar). */

@@ -3,7 +3,8 @@
 export type Side = 'buy' | 'sell';
 export type OrderType = 'market' | 'limit' | 'stop' | 'stop_limit';
 export type TimeInForce = 'day' | 'gtc' | 'ioc' | 'fok' | 'opg' | 'cls';
-export type OrderClass = 'simple' | 'bracket' | 'oco';
+/** oto: an entry with one exit; bracket: with two; oco: two exits of an existing holding. */
+export type OrderClass = 'simple' | 'oto' | 'bracket' | 'oco';
 export type OrderStatus =
   | 'pending_new' | 'new' | 'held' | 'partially_filled' | 'pending_cancel' | 'filled' | 'canceled' | 'expired' | 'rejected';
 

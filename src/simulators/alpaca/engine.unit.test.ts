@@ -99,6 +99,16 @@ test('bracket legs wait for the parent, reserve the shares, and exclude each oth
   expect(engine.positions()).toEqual([]);
 });
 
+test('an entry with one exit activates that exit', () => {
+  const { engine, place } = bench();
+  engine.quote(quote('99', '100'), 0);
+  const guarded = place({ orderClass: 'oto', stopLossPrice: d('95') });
+  expect(guarded.legIds.map((id) => engine.order(id))).toMatchObject([{ type: 'stop', side: 'sell', status: 'new', stopPrice: d('95'), siblingId: null }]);
+  const greedy = place({ clientOrderId: 'greedy', orderClass: 'oto', takeProfitPrice: d('110') });
+  expect(greedy.legIds.map((id) => engine.order(id))).toMatchObject([{ type: 'limit', status: 'new', limitPrice: d('110') }]);
+  expect(engine.place(request({ clientOrderId: 'none', orderClass: 'oto' }), 0).ok).toBe(false);
+});
+
 test('a cancelled parent takes its legs along', () => {
   const { engine, place } = bench();
   const parent = place({ orderClass: 'bracket', type: 'limit', limitPrice: d('50'), takeProfitPrice: d('60'), stopLossPrice: d('45') });

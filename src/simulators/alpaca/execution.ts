@@ -24,7 +24,7 @@ const fillOrder = (book: Book, order: Order, { qty, price, nowMs }: FillTerms): 
   const after = storeOrder(book, { ...order, status, filledQty, filledValue, updatedAtMs: nowMs });
   emitEvent(book, isComplete ? 'fill' : 'partial_fill', after, execution);
   settleSibling(book, after, nowMs);
-  if (after.status === 'filled' && after.orderClass === 'bracket') activateLegs(book, after, nowMs);
+  if (after.status === 'filled' && after.orderClass !== 'oco') activateLegs(book, after, nowMs);
 };
 
 /** With nothing left for either of two orders that exclude each other, both are at their end. */

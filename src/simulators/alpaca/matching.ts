@@ -17,6 +17,10 @@ export const validateRequest = (request: PlaceRequest): Refusal | null => {
   const needsStop = request.type === 'stop' || request.type === 'stop_limit';
   if (needsStop && isMissing(request.stopPrice)) return invalid(`${request.type} orders require stop_price`);
   if (request.orderClass === 'simple') return null;
+  if (request.orderClass === 'oto') {
+    const isOneExit = isMissing(request.takeProfitPrice) !== isMissing(request.stopLossPrice);
+    return isOneExit ? null : invalid('oto orders require take_profit.limit_price or stop_loss.stop_price, not both');
+  }
   if (isMissing(request.takeProfitPrice)) return invalid(`${request.orderClass} orders require take_profit.limit_price`);
   if (isMissing(request.stopLossPrice)) return invalid(`${request.orderClass} orders require stop_loss.stop_price`);
   return isBracketInverted(request) ? invalid(`${request.orderClass} order: take_profit and stop_loss are on the wrong sides`) : null;

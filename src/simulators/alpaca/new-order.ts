@@ -1,12 +1,14 @@
 import type { Order, PlaceRequest } from './engine-types.ts';
 import { uuidOf } from './ids.ts';
 
+const LEG_COUNTS = { simple: 0, oto: 1, bracket: 2, oco: 1 } as const satisfies Record<PlaceRequest['orderClass'], number>;
+
 /** `ordinal` tells orders without a client order id apart. */
 export const newOrder = (request: PlaceRequest, ordinal: number, nowMs: number): Order => {
   const clientOrderId = request.clientOrderId ?? uuidOf(`client/${ordinal}`);
   const id = request.orderId ?? uuidOf(`order/${clientOrderId}`);
   const isOco = request.orderClass === 'oco';
-  const legCount = request.orderClass === 'bracket' ? 2 : isOco ? 1 : 0;
+  const legCount = LEG_COUNTS[request.orderClass];
   const legIds = Array.from({ length: legCount }, (_, index) => uuidOf(`leg/${id}/${index}`));
   return {
     id, clientOrderId, legIds,
@@ -19,13 +21,13 @@ export const newOrder = (request: PlaceRequest, ordinal: number, nowMs: number):
 };
 
 /**
- * Legs wait as `held`: of a bracket (0 take profit, 1 stop loss, on the other side) until the parent is filled, of an oco
+ * Legs wait as `held`: of a bracket (0 take profit, 1 stop loss, on the other side) or oto (the one there is) until the parent is filled, of an oco
  * (0 stop loss, on the parent's side) until it is acknowledged.
  */
 export const newLeg = (parent: Order, request: PlaceRequest, index: number): Order => {
   const id = parent.legIds[index] ?? uuidOf(`leg/${parent.id}/${index}`);
   const isOco = parent.orderClass === 'oco';
-  const isTakeProfit = !isOco && index === 0;
+  const isTakeProfit = !isOco && index === 0 && request.takeProfitPrice !== null;
   const otherLeg = parent.legIds[1 - index] ?? null;
   const exitSide = parent.side === 'buy' ? 'sell' : 'buy';
   return {

@@ -6,7 +6,7 @@ import { invalid } from './refusals.ts';
 
 const ORDER_TYPES: readonly OrderType[] = ['market', 'limit', 'stop', 'stop_limit'];
 const TIMES_IN_FORCE: readonly TimeInForce[] = ['day', 'gtc', 'ioc', 'fok', 'opg', 'cls'];
-const ORDER_CLASSES: readonly OrderClass[] = ['simple', 'bracket', 'oco'];
+const ORDER_CLASSES: readonly OrderClass[] = ['simple', 'oto', 'bracket', 'oco'];
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 const textOrNull = (value: bigint | null): string | null => (value === null ? null : formatDecimal(value));
