@@ -41,7 +41,7 @@ export const createObserver = (definitions: readonly SagaShape[]): ((records: re
       if (envelope.correlationId === null || envelope.sagaType === null) continue;
       const key = instanceKey(envelope.correlationId, envelope.subSaga);
       const saga = sagas.get(keyed(envelope.subSaga ?? envelope.sagaType, envelope.definitionVersion ?? 1));
-      const record = { offset, type, envelope, value: NO_BYTES, payload: () => payload };
+      const record = { offset, type, envelope, value: NO_BYTES, payload: () => payload, keep: () => NO_BYTES };
       const known = instances.get(key);
       if (known !== undefined) instances.set(key, evolve(known, record).instance);
       else if (saga !== undefined && begins(saga, record)) instances.set(key, begin(saga, record));
