@@ -4,7 +4,7 @@ import { orderExecution } from '#sagas/order-execution';
 import { serverError } from '../support/simulated-broker.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
-// SPEC 3.M with every participant on the in-memory log, in simulated time, each order started on its own.
+// The order execution saga with every participant on the in-memory log, in simulated time, each order started on its own.
 
 const SUBMITTED = ['OrderPlacedEvent', 'trade.order.submitted'];
 const ACKNOWLEDGED = [...SUBMITTED, 'trade.order.acknowledged'];

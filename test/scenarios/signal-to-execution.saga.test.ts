@@ -4,7 +4,7 @@ import { cycleIdOf } from '#participants/orchestrator';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { TradingWorld } from '../support/trading-world.ts';
 
-// SPEC 3.A1 and 3.A5 with every participant on the in-memory log, in simulated time. Lists hold all domain events of the
+// The trading saga and its decision saga with every participant on the in-memory log, in simulated time. Lists hold all domain events of the
 // correlationId, in their order on the partition.
 
 const DECIDED = ['orchestrator.cycle.started', 'orchestrator.analysis.requested', 'ai.decision.generated'];

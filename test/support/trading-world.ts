@@ -56,6 +56,7 @@ export class TradingWorld {
   readonly #random = createSimulatedRandom(1);
   readonly #cluster: MemoryCluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster') });
   readonly #registry = createMemorySchemaRegistry();
+  readonly #decoded = new Map<string, AuditedRecord>();
   #codec: Codec | null = null;
   #client: SagaClient | null = null;
   #process: SimulatedProcess | null = null;
@@ -89,7 +90,7 @@ export class TradingWorld {
     const process = createSimulatedProcess({ name, clock: this.clock });
     this.#process = process;
     const { log } = this.#cluster.connect(name, process);
-    const worker = createWorker({ participants: this.#participants(process.clock), log, codec: await this.#newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name });
+    const worker = createWorker({ participants: this.#participants(process.clock), log, codec: await this.#newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name, membership: { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 } });
     let isStarted = false;
     void worker.start().then(() => { isStarted = true; });
     if (!(await this.clock.runUntil(() => isStarted, READY_LIMIT_MS))) throw new Error(`worker did not start: ${JSON.stringify(worker.status())}`);
@@ -162,12 +163,21 @@ export class TradingWorld {
     for (let partition = 0; partition < PARTITION_COUNT; partition++) {
       for (const entry of this.#cluster.entries({ topic, partition })) {
         if (entry.kind !== 'record' || entry.transaction?.status !== 'committed' || entry.record.value === null) continue;
-        const decoded = this.#openCodec.decode(entry.record.value);
-        if (decoded.status !== 'decoded') throw new Error(`undecodable record at ${partition}/${entry.offset}`);
-        found.push({ topic, partition, offset: entry.offset, type: decoded.type, envelope: decoded.envelope, payload: decoded.payload(), bodyHash: bodyHash(entry.record.value) });
+        found.push(this.#audited(partition, entry.offset, entry.record.value));
       }
     }
     return found;
+  }
+
+  /** Committed records never change: decoded once. */
+  #audited(partition: number, offset: number, value: Uint8Array): AuditedRecord {
+    const known = this.#decoded.get(`${partition}/${offset}`);
+    if (known !== undefined) return known;
+    const decoded = this.#openCodec.decode(value);
+    if (decoded.status !== 'decoded') throw new Error(`undecodable record at ${partition}/${offset}`);
+    const record = { topic: names.saga('trading'), partition, offset, type: decoded.type, envelope: decoded.envelope, payload: decoded.payload(), bodyHash: bodyHash(value) };
+    this.#decoded.set(`${partition}/${offset}`, record);
+    return record;
   }
 
   of(correlationId: string): readonly AuditedRecord[] {

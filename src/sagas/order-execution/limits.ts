@@ -14,10 +14,14 @@ export type OrderExecutionLimits = {
   readonly cancelRestMs: number;
   readonly cancelRetry: RetryPolicy;
   readonly calculatePnlMs: number;
+  readonly calculatePnlRetry: RetryPolicy;
   /** One attempt to undo the submission; what is not undone after `undoRetry` waits for a person. */
   readonly undoMs: number;
   readonly undoRetry: RetryPolicy;
 };
+
+/** Waits 1, 2 and 4 s: longer than the silence after which the connection asks for what its stream did not bring. */
+const UNDO_RETRY: RetryPolicy = { ...R3, maxAttempts: 4 };
 
 export const DEFAULT_LIMITS: OrderExecutionLimits = {
   timeoutMs: 300_000,
@@ -29,6 +33,7 @@ export const DEFAULT_LIMITS: OrderExecutionLimits = {
   cancelRestMs: 10_000,
   cancelRetry: R3,
   calculatePnlMs: 5_000,
+  calculatePnlRetry: R3,
   undoMs: 10_000,
-  undoRetry: R3,
+  undoRetry: UNDO_RETRY,
 };

@@ -73,14 +73,16 @@ export const buildOrderExecution = (limits: OrderExecutionLimits = DEFAULT_LIMIT
         timeoutMs: limits.cancelRestMs, retry: limits.cancelRetry, output: restCancelled, emits: [tradeOrderCancelled],
         compensation: none('a cancelled rest stays cancelled'),
       },
+      // After the submission, not after its acknowledgment: a fill is applied even if the acknowledgment was never heard. It comes
+      // after the acknowledgment all the same, since whoever hears a fill takes it for one.
       update_position: {
-        kind: 'entity', entity: 'positions', owner: 'trading-engine', number: 5, after: 'await_acknowledgment', reads: ['submit_order'],
+        kind: 'entity', entity: 'positions', owner: 'trading-engine', number: 5, after: 'submit_order',
         forEach: { arriving: brokerObservationRecorded, until: ['monitor_fills', 'cancel_rest'] },
         output: tradePositionUpdated, emits: [tradeOrderFilled, tradeOrderPartiallyFilled, tradePositionRolledBack],
         compensation: { kind: 'kept', what: 'a genuine fill is a fact; only one that the venue busted is rolled back', retry: limits.undoRetry, timeoutMs: limits.undoMs },
       },
       calculate_pnl: {
-        kind: 'effect', owner: 'analytics', number: 6, after: { all: ['monitor_fills', 'cancel_rest', 'update_position'] }, timeoutMs: limits.calculatePnlMs, retry: limits.undoRetry,
+        kind: 'effect', owner: 'analytics', number: 6, after: { all: ['monitor_fills', 'cancel_rest', 'update_position'] }, timeoutMs: limits.calculatePnlMs, retry: limits.calculatePnlRetry,
         output: analyticsPnlRecorded, emits: [analyticsPnlReversed], compensation: undo(),
       },
     },
