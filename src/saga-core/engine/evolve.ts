@@ -7,14 +7,16 @@ import type { AwaitHandler, Fact } from '../definition/handlers.ts';
 import { childSagaId } from './child-id.ts';
 import type { CompiledSaga, CompiledStep } from './compile.ts';
 import { isEveryStepDone, triggeredNow } from './readiness.ts';
-import { CHILD_COMPLETED, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot, withAwait, withSlot } from './state.ts';
+import { CHILD_COMPLETED, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot } from './state.ts';
 
 /** A record that changed nothing, and why: counted and logged, state unchanged. */
 export type Refusal = 'DUPLICATE' | 'AFTER_END' | 'ILLEGAL_TRANSITION' | 'UNKNOWN_STEP' | 'VOID';
 export type Evolved = { readonly instance: Instance; readonly refused: Refusal | null };
 
-const accepted = (instance: Instance): Evolved => ({ instance, refused: null });
-const refused = (instance: Instance, refusal: Refusal): Evolved => ({ instance, refused: refusal });
+/** The copy of an instance that one fold changes, before anybody else sees it. */
+type Draft = { -readonly [Field in keyof Instance]: Instance[Field] };
+/** null: the record applied. */
+type Verdict = Refusal | null;
 
 /** The record that can begin an instance of this saga: its trigger, or a start record that carries the trigger's payload. */
 export const begins = (saga: CompiledSaga, record: FoldedRecord): boolean =>
@@ -36,7 +38,7 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
     firstOffset: record.offset,
     lastOffset: record.offset,
     triggerEventId: envelope.eventId,
-    start: isTrigger(saga, record) && saga.isStartKept ? record.value.slice() : null,
+    start: isTrigger(saga, record) && saga.isStartKept ? record.keep() : null,
     startedAtMs: envelope.startedAt ?? envelope.occurredAt,
     timeoutMs: envelope.timeout ?? saga.definition.timeoutMs,
     totalSteps: envelope.totalSteps ?? saga.definition.totalSteps,
@@ -57,94 +59,96 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
 
 /** Folds one more record of the instance. Total: whatever does not apply changes nothing and says why. */
 export const evolve = (instance: Instance, record: FoldedRecord): Evolved => {
-  if (isEnded(instance)) return refused(instance, 'AFTER_END');
-  const seen: Instance = { ...instance, lastOffset: record.offset };
-  const result = dispatch(seen, record);
-  return { ...result, instance: foldAwaits(result.instance, record) };
+  if (isEnded(instance)) return { instance, refused: 'AFTER_END' };
+  const draft: Draft = { ...instance, lastOffset: record.offset };
+  const verdict = dispatch(draft, record);
+  if (draft.saga.listenedTypes.has(record.type)) foldAwaits(draft, record);
+  return { instance: draft, refused: verdict };
 };
 
-const dispatch = (instance: Instance, record: FoldedRecord): Evolved => {
+const dispatch = (draft: Draft, record: FoldedRecord): Verdict => {
   switch (record.type) {
-    case 'chorus.SagaStarted': return onSagaStarted(instance, record);
-    case 'chorus.SagaRefused': return accepted({ ...instance, status: 'REFUSED', endEventId: record.envelope.eventId });
-    case 'chorus.SagaCompleted': return onEnd(instance, record, 'COMPLETED');
-    case 'chorus.SagaFailed': return onEnd(instance, record, 'FAILED');
-    case 'chorus.CompensationRequested': return onCompensationRequested(instance, record);
-    case 'chorus.SagaQuarantined': return onQuarantined(instance, record);
-    case 'ops.operator.action': return onOperatorAction(instance, record);
-    case 'chorus.ChildSagaEnded': return onChildEnded(instance, record);
-    default: return onStepRecord(instance, record);
+    case 'chorus.SagaStarted': return onSagaStarted(draft, record);
+    case 'chorus.SagaRefused': return onEnd(draft, record, 'REFUSED');
+    case 'chorus.SagaCompleted': return onEnd(draft, record, 'COMPLETED');
+    case 'chorus.SagaFailed': return onEnd(draft, record, 'FAILED');
+    case 'chorus.CompensationRequested': return onCompensationRequested(draft, record);
+    case 'chorus.SagaQuarantined': return onQuarantined(draft, record);
+    case 'ops.operator.action': return onOperatorAction(draft, record);
+    case 'chorus.ChildSagaEnded': return onChildEnded(draft, record);
+    default: return onStepRecord(draft, record);
   }
 };
 
-const onSagaStarted = (instance: Instance, record: FoldedRecord): Evolved => {
-  if (instance.status !== 'PENDING') return refused(instance, 'DUPLICATE');
+const onSagaStarted = (draft: Draft, record: FoldedRecord): Verdict => {
+  if (draft.status !== 'PENDING') return 'DUPLICATE';
   const { deadlineAt, payload } = erase<SagaStarted>(record.payload());
-  return accepted({
-    ...instance,
-    status: 'RUNNING',
-    beganAtMs: record.envelope.occurredAt,
-    deadlineAtMs: deadlineAt,
-    start: payload !== null && instance.saga.isStartKept ? payload.slice() : instance.start,
-    triggerEventId: payload === null ? instance.triggerEventId : (record.envelope.causationId ?? instance.triggerEventId),
-  });
+  draft.status = 'RUNNING';
+  draft.beganAtMs = record.envelope.occurredAt;
+  draft.deadlineAtMs = deadlineAt;
+  if (payload !== null) {
+    draft.start = draft.saga.isStartKept ? copyOf(payload) : null;
+    draft.triggerEventId = record.envelope.causationId ?? draft.triggerEventId;
+  }
+  return null;
 };
 
-const onEnd = (instance: Instance, record: FoldedRecord, status: 'COMPLETED' | 'FAILED'): Evolved => {
-  if (instance.status === 'PENDING') return refused(instance, 'ILLEGAL_TRANSITION');
-  return accepted({ ...instance, status, endEventId: record.envelope.eventId });
+const onEnd = (draft: Draft, record: FoldedRecord, status: 'COMPLETED' | 'FAILED' | 'REFUSED'): Verdict => {
+  if ((draft.status === 'PENDING') !== (status === 'REFUSED')) return 'ILLEGAL_TRANSITION';
+  draft.status = status;
+  draft.endEventId = record.envelope.eventId;
+  return null;
 };
 
-const onCompensationRequested = (instance: Instance, record: FoldedRecord): Evolved => {
-  if (instance.status !== 'RUNNING') return refused(instance, 'ILLEGAL_TRANSITION');
+const onCompensationRequested = (draft: Draft, record: FoldedRecord): Verdict => {
+  if (draft.status !== 'RUNNING') return 'ILLEGAL_TRANSITION';
   // Every step had completed before it: the instance completes.
-  if (isEveryStepDone(instance)) return refused(instance, 'VOID');
+  if (isEveryStepDone(draft)) return 'VOID';
   const { failedStep, failedItem, reason } = erase<CompensationRequested>(record.payload());
-  return accepted({
-    ...instance,
-    status: 'COMPENSATING',
-    triggered: triggeredNow(instance),
-    requestEventId: record.envelope.eventId,
-    firstFailure: { step: failedStep, item: failedItem, reason, eventId: record.envelope.eventId },
-  });
+  draft.triggered = triggeredNow(draft);
+  draft.status = 'COMPENSATING';
+  draft.requestEventId = record.envelope.eventId;
+  draft.firstFailure = { step: failedStep, item: failedItem, reason, eventId: record.envelope.eventId };
+  return null;
 };
 
-const onQuarantined = (instance: Instance, record: FoldedRecord): Evolved => {
-  const at = placeOf(instance, record);
-  const slot = at === null ? undefined : slotOf(instance, at.step, at.item);
-  if (at === null || slot?.compensation !== 'failed') return refused(instance, 'ILLEGAL_TRANSITION');
-  return accepted(settle(withSlot(instance, at, { ...slot, compensation: 'quarantined' })));
+const onQuarantined = (draft: Draft, record: FoldedRecord): Verdict => {
+  const at = placeOf(draft, record);
+  const slot = at === null ? undefined : slotOf(draft, at.step, at.item);
+  if (at === null || slot?.compensation !== 'failed') return 'ILLEGAL_TRANSITION';
+  putSlot(draft, at, { ...slot, compensation: 'quarantined' });
+  settle(draft);
+  return null;
 };
 
-const onOperatorAction = (instance: Instance, record: FoldedRecord): Evolved => {
+const onOperatorAction = (draft: Draft, record: FoldedRecord): Verdict => {
   const { action, step, stepItem, user, reason } = erase<OpsOperatorAction>(record.payload());
   if (action === 'compensate') {
-    if (instance.status !== 'RUNNING' || instance.compensateOrder !== null || isEveryStepDone(instance)) return refused(instance, 'VOID');
-    return accepted({ ...instance, compensateOrder: { eventId: record.envelope.eventId, user: `${user}: ${reason}` } });
+    if (draft.status !== 'RUNNING' || draft.compensateOrder !== null || isEveryStepDone(draft)) return 'VOID';
+    draft.compensateOrder = { eventId: record.envelope.eventId, user: `${user}: ${reason}` };
+    return null;
   }
-  if (instance.status !== 'MANUAL_REQUIRED') return refused(instance, 'VOID');
-  const phase: Slot['compensation'] = action === 'retry' ? 'none' : 'done';
-  let changed = instance;
-  for (const compiled of instance.saga.steps) {
-    if (step !== null && compiled.name !== step) continue;
-    const slots: [string | null, Slot | undefined][] = [[null, instance.slots[compiled.index]], ...(instance.items?.[compiled.index] ?? [])];
-    for (const [item, slot] of slots) {
-      const isQuarantined = slot?.compensation === 'quarantined' || slot?.compensation === 'failed';
-      if (slot === undefined || !isQuarantined || (stepItem !== null && item !== stepItem)) continue;
-      changed = withSlot(changed, { index: compiled.index, item }, { ...slot, compensation: phase, compensationAttempts: 0, compensationNextAtMs: 0 });
-    }
-  }
-  return changed === instance ? refused(instance, 'VOID') : accepted(settle(changed));
-};
-
-/** MANUAL_REQUIRED exactly while something is quarantined. */
-const settle = (instance: Instance): Instance => {
-  const slots = [...instance.slots, ...(instance.items ?? []).flatMap((items) => [...(items?.values() ?? [])])];
-  const isWaiting = slots.some((slot) => slot?.compensation === 'failed' || slot?.compensation === 'quarantined');
-  return { ...instance, status: isWaiting ? 'MANUAL_REQUIRED' : 'COMPENSATING' };
+  if (draft.status !== 'MANUAL_REQUIRED') return 'VOID';
+  const released = quarantinedSlots(draft).filter((at) => (step === null || at.step.name === step) && (stepItem === null || at.item === stepItem));
+  const compensation: Slot['compensation'] = action === 'retry' ? 'none' : 'done';
+  for (const at of released) putSlot(draft, at, { ...at.slot, compensation, compensationAttempts: 0, compensationNextAtMs: 0 });
+  settle(draft);
+  return released.length === 0 ? 'VOID' : null;
 };
 
 type Place = { readonly step: CompiledStep; readonly index: number; readonly item: string | null };
+
+const quarantinedSlots = (instance: Instance): readonly (Place & { readonly slot: Slot })[] =>
+  instance.saga.steps.flatMap((step) => {
+    const slots: readonly (readonly [string | null, Slot | undefined])[] = [[null, instance.slots[step.index]], ...itemsOf(instance, step.index)];
+    return slots.flatMap(([item, slot]) => (slot?.compensation === 'quarantined' || slot?.compensation === 'failed' ? [{ step, index: step.index, item, slot }] : []));
+  });
+
+/** MANUAL_REQUIRED exactly while something is quarantined. */
+const settle = (draft: Draft): void => {
+  draft.status = quarantinedSlots(draft).length > 0 ? 'MANUAL_REQUIRED' : 'COMPENSATING';
+};
+
 const placeOf = (instance: Instance, record: FoldedRecord): Place | null => {
   const { stepName, stepItem } = record.envelope;
   const index = stepName === null ? undefined : instance.saga.indexOf.get(stepName);
@@ -152,107 +156,121 @@ const placeOf = (instance: Instance, record: FoldedRecord): Place | null => {
   return step === undefined ? null : { step, index: step.index, item: stepItem };
 };
 
-const onStepRecord = (instance: Instance, record: FoldedRecord): Evolved => {
-  const place = placeOf(instance, record);
+const onStepRecord = (draft: Draft, record: FoldedRecord): Verdict => {
+  const place = placeOf(draft, record);
   if (place === null) {
-    if (record.type === instance.saga.definition.start.name && record.envelope.stepName === null) return refused(instance, 'DUPLICATE');
-    return record.envelope.stepName === null ? accepted(instance) : refused(instance, 'UNKNOWN_STEP');
+    const { stepName } = record.envelope;
+    if (stepName !== null) return 'UNKNOWN_STEP';
+    return record.type === draft.saga.definition.start.name ? 'DUPLICATE' : null;
   }
-  const slot = slotOf(instance, place.step, place.item) ?? EMPTY_SLOT;
+  const slot = slotOf(draft, place.step, place.item) ?? EMPTY_SLOT;
   switch (record.type) {
-    case 'chorus.StepStarted': return onStepStarted(instance, place, slot, record);
-    case 'chorus.StepAttemptFailed': return onAttemptFailed(instance, place, slot, record);
-    case 'chorus.StepFailed': return onStepFailed(instance, place, slot, record);
-    case 'chorus.CompensationCompleted': return onCompensated(instance, place, slot, record);
-    case 'chorus.CompensationFailed': return onCompensationFailed(instance, place, slot, record);
-    default: return record.envelope.outcome === 'completed' ? onCompleted(instance, place, slot, record) : onOther(instance, place, slot, record);
+    case 'chorus.StepStarted': return onStepStarted(draft, place, slot, record);
+    case 'chorus.StepAttemptFailed': return onAttemptFailed(draft, place, slot, record);
+    case 'chorus.StepFailed': return onStepFailed(draft, place, slot, record);
+    case 'chorus.CompensationCompleted': return onCompensated(draft, place, slot, record);
+    case 'chorus.CompensationFailed': return onCompensationFailed(draft, place, slot, record);
+    default: return record.envelope.outcome === 'completed' ? onCompleted(draft, place, slot, record) : onOther(draft, place, slot, record);
   }
 };
 
-const onStepStarted = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
+const onStepStarted = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
   const { phase } = erase<StepStarted>(record.payload());
   if (phase === 'compensate') {
-    return slot.compensation === 'none' ? accepted(withSlot(instance, place, { ...slot, compensation: 'started' })) : refused(instance, 'DUPLICATE');
+    if (slot.compensation !== 'none') return 'DUPLICATE';
+    putSlot(draft, place, { ...slot, compensation: 'started' });
+    return null;
   }
-  if (slot.outcome !== null) return refused(instance, 'DUPLICATE');
-  const openedAtMs = slot.openedBy === null ? record.envelope.occurredAt : slot.openedAtMs;
-  return accepted(withSlot(instance, place, { ...slot, isStarted: true, openedAtMs }));
+  if (slot.outcome !== null) return 'DUPLICATE';
+  putSlot(draft, place, { ...slot, isStarted: true, openedAtMs: slot.openedBy === null ? record.envelope.occurredAt : slot.openedAtMs });
+  return null;
 };
 
-const onAttemptFailed = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
+const onAttemptFailed = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
   const { phase, attempt, nextAt } = erase<StepAttemptFailed>(record.payload());
-  const changed: Slot = phase === 'compensate'
+  putSlot(draft, place, phase === 'compensate'
     ? { ...slot, compensationAttempts: attempt, compensationNextAtMs: nextAt }
-    : { ...slot, attempts: attempt, nextAtMs: nextAt };
-  return accepted(withSlot(instance, place, changed));
+    : { ...slot, attempts: attempt, nextAtMs: nextAt });
+  return null;
 };
 
-const answering = (instance: Instance, record: FoldedRecord): Instance => ({ ...instance, lastAnswerEventId: record.envelope.eventId });
-const outcomeOf = (slot: Slot, record: FoldedRecord): Slot => ({ ...slot, outcomeAtMs: record.envelope.occurredAt, outcomeEventId: record.envelope.eventId });
-
-const onCompleted = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
-  if (slot.outcome !== null) return refused(instance, 'DUPLICATE');
-  const isLifecycle = record.type === 'chorus.StepCompleted';
-  const lifecycle = isLifecycle ? erase<StepCompleted>(record.payload()) : null;
-  const bytes = lifecycle === null ? record.value : lifecycle.output;
-  const isOwn = place.step.handler !== null;
-  return accepted(withSlot(answering(instance, record), place, {
-    ...outcomeOf(slot, record),
+const onCompleted = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
+  if (slot.outcome !== null) return 'DUPLICATE';
+  const { envelope } = record;
+  const lifecycle = record.type === 'chorus.StepCompleted' ? erase<StepCompleted>(record.payload()) : null;
+  putSlot(draft, place, {
+    ...slot,
     outcome: lifecycle?.skipped === true ? 'skipped' : 'completed',
+    outcomeAtMs: envelope.occurredAt,
+    outcomeEventId: envelope.eventId,
     outcomeReason: lifecycle?.skipReason ?? '',
-    output: place.step.isOutputKept ? (bytes?.slice() ?? null) : null,
-    compensationData: isOwn ? (record.envelope.compensationData?.slice() ?? null) : null,
-  }));
+    output: place.step.isOutputKept ? outputOf(record, lifecycle) : null,
+    compensationData: place.step.handler === null || envelope.compensationData === null ? null : copyOf(envelope.compensationData),
+  });
+  draft.lastAnswerEventId = envelope.eventId;
+  return null;
 };
 
-const onStepFailed = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
-  if (slot.outcome !== null) return refused(instance, 'DUPLICATE');
+const outputOf = (record: FoldedRecord, lifecycle: StepCompleted | null): Uint8Array | null => {
+  if (lifecycle === null) return record.keep();
+  return lifecycle.output === null ? null : copyOf(lifecycle.output);
+};
+
+const onStepFailed = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
+  if (slot.outcome !== null) return 'DUPLICATE';
   const { errorKind, outcomeUnknown, reason } = erase<StepFailed>(record.payload());
+  const { eventId, occurredAt } = record.envelope;
   const outcome = outcomeUnknown ? 'uncertain' : errorKind === 'Cancelled' ? 'cancelled' : 'failed';
-  const failed = withSlot(answering(instance, record), place, { ...outcomeOf(slot, record), outcome, outcomeReason: reason });
-  const failure = { step: place.step.name, item: place.item, reason, eventId: record.envelope.eventId };
-  return accepted({ ...failed, firstFailure: instance.firstFailure ?? failure });
+  putSlot(draft, place, { ...slot, outcome, outcomeAtMs: occurredAt, outcomeEventId: eventId, outcomeReason: reason });
+  draft.lastAnswerEventId = eventId;
+  draft.firstFailure ??= { step: place.step.name, item: place.item, reason, eventId };
+  return null;
 };
 
-const onCompensated = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
-  if (slot.compensation === 'done' || instance.status === 'RUNNING') return refused(instance, 'DUPLICATE');
+const onCompensated = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
+  if (slot.compensation === 'done' || draft.status === 'RUNNING') return 'DUPLICATE';
   const { kept } = erase<CompensationCompleted>(record.payload());
-  return accepted(settle(withSlot(answering(instance, record), place, { ...slot, compensation: 'done', outcomeReason: kept ? 'kept' : slot.outcomeReason })));
+  putSlot(draft, place, { ...slot, compensation: 'done', outcomeReason: kept ? 'kept' : slot.outcomeReason });
+  draft.lastAnswerEventId = record.envelope.eventId;
+  settle(draft);
+  return null;
 };
 
-const onCompensationFailed = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
-  if (slot.compensation === 'done' || instance.status === 'RUNNING') return refused(instance, 'ILLEGAL_TRANSITION');
+const onCompensationFailed = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
+  if (slot.compensation === 'done' || draft.status === 'RUNNING') return 'ILLEGAL_TRANSITION';
   const { reason } = erase<CompensationFailed>(record.payload());
-  return accepted(settle(withSlot(instance, place, { ...slot, compensation: 'failed', outcomeReason: reason })));
+  putSlot(draft, place, { ...slot, compensation: 'failed', outcomeReason: reason });
+  settle(draft);
+  return null;
 };
 
 /** A child with an id of its own has ended: its id names the step and item. What its step's owner answers is in `outcomeReason`. */
-const onChildEnded = (instance: Instance, record: FoldedRecord): Evolved => {
+const onChildEnded = (draft: Draft, record: FoldedRecord): Verdict => {
   const { childCorrelationId, outcome, reason } = erase<ChildSagaEnded>(record.payload());
-  for (const step of instance.saga.steps) {
+  for (const step of draft.saga.steps) {
     if (step.definition.kind !== 'child' || step.definition.id !== 'own') continue;
-    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(instance, step.index).keys()];
-    const item = items.find((candidate) => childSagaId(instance.correlationId, step.name, candidate) === childCorrelationId);
+    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(draft, step.index).keys()];
+    const item = items.find((candidate) => childSagaId(draft.correlationId, step.name, candidate) === childCorrelationId);
     if (item === undefined) continue;
-    const slot = slotOf(instance, step, item) ?? EMPTY_SLOT;
-    if (slot.outcome !== null || slot.openedBy !== null) return refused(instance, 'DUPLICATE');
+    const slot = slotOf(draft, step, item) ?? EMPTY_SLOT;
+    if (slot.outcome !== null || slot.openedBy !== null) return 'DUPLICATE';
     const outcomeReason = outcome === 'completed' ? CHILD_COMPLETED : `child failed: ${reason ?? ''}`;
-    return accepted(withSlot(instance, { index: step.index, item }, { ...slot, openedBy: record.envelope.eventId, outcomeReason }));
+    putSlot(draft, { index: step.index, item }, { ...slot, openedBy: record.envelope.eventId, outcomeReason });
+    return null;
   }
-  return refused(instance, 'UNKNOWN_STEP');
+  return 'UNKNOWN_STEP';
 };
 
 /** Observations open items; everything else changes no step. */
-const onOther = (instance: Instance, place: Place, slot: Slot, record: FoldedRecord): Evolved => {
-  if (record.type !== place.step.arrivingType || place.item === null) return accepted(instance);
-  if (slot.openedBy !== null) return refused(instance, 'DUPLICATE');
-  const openedWith = place.step.handler === null ? null : record.value.slice();
-  return accepted(withSlot(instance, place, { ...slot, openedBy: record.envelope.eventId, openedWith, openedAtMs: record.envelope.occurredAt }));
+const onOther = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
+  if (record.type !== place.step.arrivingType || place.item === null) return null;
+  if (slot.openedBy !== null) return 'DUPLICATE';
+  const openedWith = place.step.handler === null ? null : record.keep();
+  putSlot(draft, place, { ...slot, openedBy: record.envelope.eventId, openedWith, openedAtMs: record.envelope.occurredAt });
+  return null;
 };
 
-const foldAwaits = (instance: Instance, record: FoldedRecord): Instance => {
-  const { saga } = instance;
-  if (!saga.listenedTypes.has(record.type)) return instance;
+const foldAwaits = (draft: Draft, record: FoldedRecord): void => {
   const fact: Fact = {
     type: record.type,
     eventId: record.envelope.eventId,
@@ -261,12 +279,29 @@ const foldAwaits = (instance: Instance, record: FoldedRecord): Instance => {
     occurredAtMillis: record.envelope.occurredAt,
     payload: record.payload(),
   };
-  let changed = instance;
-  for (const step of saga.owned) {
+  for (const step of draft.saga.owned) {
     if (step.definition.kind !== 'await' || !step.definition.listensTo.some((type) => type.name === record.type)) continue;
     const handler = erase<AwaitHandler<never, unknown>>(step.handler);
-    const before = instance.awaits?.[step.index];
-    changed = withAwait(changed, step.index, handler.fold(before === undefined ? handler.initial : before, fact));
+    const before = draft.awaits?.[step.index];
+    draft.awaits = replaced(draft.awaits ?? draft.slots.map(() => undefined), step.index, handler.fold(before === undefined ? handler.initial : before, fact));
   }
-  return changed;
 };
+
+const putSlot = (draft: Draft, at: { readonly index: number; readonly item: string | null }, slot: Slot): void => {
+  if (at.item === null) {
+    draft.slots = replaced(draft.slots, at.index, slot);
+    return;
+  }
+  const items = new Map(itemsOf(draft, at.index));
+  items.set(at.item, slot);
+  draft.items = replaced(draft.items ?? draft.slots.map(() => undefined), at.index, items);
+};
+
+const replaced = <Value>(list: readonly Value[], index: number, value: Value): readonly Value[] => {
+  const copy = list.slice();
+  copy[index] = value;
+  return copy;
+};
+
+/** Bytes of their own: those of a record live as long as its batch. */
+const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);

@@ -104,13 +104,15 @@ export type Instance = {
   readonly endEventId: string;
 };
 
-/** A record as the engine folds it. `value` may share memory: the engine copies what it keeps. */
+/** A record as the engine folds it. `value` shares memory with its batch. */
 export type FoldedRecord = {
   readonly offset: number;
   readonly type: string;
   readonly envelope: Envelope;
   readonly value: Uint8Array;
   readonly payload: () => unknown;
+  /** The value apart from the memory it was read into: what is kept of a record is kept so. */
+  readonly keep: () => Uint8Array;
 };
 
 export const instanceKey = (correlationId: string, subSaga: string | null): string => (subSaga === null ? correlationId : `${correlationId}/${subSaga}`);
@@ -123,21 +125,3 @@ export const itemsOf = (instance: Instance, index: number): ReadonlyMap<string, 
 
 export const slotOf = (instance: Instance, step: CompiledStep, item: string | null): Slot | undefined =>
   item === null ? instance.slots[step.index] : itemsOf(instance, step.index).get(item);
-
-const replaced = <Value>(list: readonly Value[], index: number, value: Value): readonly Value[] => {
-  const copy = list.slice();
-  copy[index] = value;
-  return copy;
-};
-
-export const withSlot = (instance: Instance, at: { readonly index: number; readonly item: string | null }, slot: Slot): Instance => {
-  if (at.item === null) return { ...instance, slots: replaced(instance.slots, at.index, slot) };
-  const items = new Map(itemsOf(instance, at.index));
-  items.set(at.item, slot);
-  return { ...instance, items: replaced(instance.items ?? instance.slots.map(() => undefined), at.index, items) };
-};
-
-export const withAwait = (instance: Instance, index: number, state: unknown): Instance => ({
-  ...instance,
-  awaits: replaced(instance.awaits ?? instance.slots.map(() => undefined), index, state),
-});

@@ -1,4 +1,5 @@
 import type { Clock, Codec, EventLog, Log, PartitionReader, RandomSource } from '../ports/index.ts';
+import type { SharedDecoding } from './shared-decoding.ts';
 import type { TopicNames } from './topics.ts';
 
 /** For embedders that want no log. */
@@ -9,6 +10,8 @@ export type TaskEnvironment = {
   readonly log: EventLog;
   readonly reader: PartitionReader;
   readonly codec: Codec;
+  /** Of the whole process: co-located participants read the same records. */
+  readonly decoding: SharedDecoding;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly names: TopicNames;

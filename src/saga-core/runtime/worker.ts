@@ -4,6 +4,7 @@ import { partitionKey } from '../ports/index.ts';
 import { catalogueOf, participantFaults } from './catalogue.ts';
 import { EntityTask } from './entity-task.ts';
 import { SagaTask } from './saga-task.ts';
+import { SharedDecoding } from './shared-decoding.ts';
 import { SourceTask } from './source-task.ts';
 import type { TaskEnd } from './takeover.ts';
 import { type Counters, DEFAULT_LIMITS, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
@@ -48,7 +49,8 @@ const RESTART_MAX_MS = 5_000;
 export const createWorker = (options: WorkerOptions): Worker => {
   const faults = options.participants.flatMap((participant) => participantFaults(participant).map((fault) => `${participant.name}: ${fault}`));
   if (faults.length > 0) throw new Error(`worker refused:\n- ${faults.join('\n- ')}`);
-  const hosts = options.participants.map((participant) => new ParticipantHost(participant, options));
+  const decoding = new SharedDecoding(options.codec);
+  const hosts = options.participants.map((participant) => new ParticipantHost(participant, options, decoding));
   return {
     start: async () => { await Promise.all(hosts.map((host) => host.start())); },
     stop: async () => { await Promise.all(hosts.map((host) => host.stop())); },
@@ -98,9 +100,11 @@ class ParticipantHost {
   #environment: TaskEnvironment | null = null;
   #isStopped = false;
   readonly #catalogue: ReturnType<typeof catalogueOf>;
+  readonly #decoding: SharedDecoding;
 
-  constructor(participant: ParticipantDefinition, options: WorkerOptions) {
+  constructor(participant: ParticipantDefinition, options: WorkerOptions, decoding: SharedDecoding) {
     this.#participant = participant;
+    this.#decoding = decoding;
     this.#options = options;
     this.#catalogue = catalogueOf(participant);
   }
@@ -138,6 +142,7 @@ class ParticipantHost {
       log: options.log,
       reader: options.log.reader(),
       codec: options.codec,
+      decoding: this.#decoding,
       clock: options.clock,
       random: options.random,
       names,
