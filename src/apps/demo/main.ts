@@ -1,6 +1,8 @@
 // What `npm run demo` runs: the whole platform on this machine, real market data through its sagas, a summary.
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { LocalPlatformError, type LocalPlatform, localFile, startLocalPlatform } from '#apps/local-platform';
+import { mermaidSequence } from '#apps/saga-diagram';
+import { readSaga } from '#apps/saga-reader';
 import { createPino, logOn } from '#apps/worker';
 import { loadMarket } from './market.ts';
 import { type DemoOptions, parseOptions, USAGE } from './options.ts';
@@ -53,6 +55,9 @@ const present = (run: DemoRun, options: DemoOptions, diagram: string | null): vo
   else process.stdout.write(`${text}\n`);
 };
 
+const diagramOf = async ({ summary, stage }: DemoRun): Promise<string | null> =>
+  summary.interestingSaga === null ? null : mermaidSequence(await readSaga(stage.worker.connection, 'trading', summary.interestingSaga));
+
 const play = async (options: DemoOptions, platform: LocalPlatform, simulators: Simulators): Promise<number> => {
   const namespace = `demo-${Date.now().toString(36)}`;
   const run = await runDemo({
@@ -62,7 +67,7 @@ const play = async (options: DemoOptions, platform: LocalPlatform, simulators: S
   });
   const forget = announce(platform, simulators, { namespace, worker: run.stage.worker.url });
   try {
-    present(run, options, null);
+    present(run, options, await diagramOf(run));
     if (!options.isExit && !interrupted.signal.aborted) {
       tell(addresses(platform, run));
       if (options.isJson) process.stdout.write(`${JSON.stringify(run.summary)}\n`);

@@ -1,8 +1,10 @@
 import type { Addresses } from '#apps/local-platform';
+import { allProjections, createProjector, type Projector } from '#apps/projector';
 import { applyTopics } from '#apps/topics';
 import { createPublisher, PARTICIPANT_NAMES, type Publisher, type RunningWorker, startWorker, type WorkerConfig, workerConfig } from '#apps/worker';
-import { createKafkaAdmin } from '#adapters/kafka';
 import { DEFAULT_ORDER_SAFETY } from '#adapters/alpaca';
+import { createKafkaAdmin } from '#adapters/kafka';
+import { createDatabase, type Database } from '#adapters/postgres';
 import { MARKET_TOPIC } from '#participants/market-data';
 import type { Log } from '#saga-core/ports';
 import { type AdminUrls, control, DEMO_ACCOUNT, type Simulators } from './simulators.ts';
@@ -20,7 +22,7 @@ export type StageOptions = {
 };
 
 /** Everything that a run needs beside the infrastructure, in a namespace of its own. */
-export type Stage = { readonly worker: RunningWorker; readonly publisher: Publisher; readonly admin: AdminUrls; readonly stop: () => Promise<void> };
+export type Stage = { readonly worker: RunningWorker; readonly projector: Projector; readonly database: Database; readonly publisher: Publisher; readonly admin: AdminUrls; readonly stop: () => Promise<void> };
 
 /** Above any order rate of a replay: how fast a machine is must not decide which orders pass. */
 const ORDERS_PER_MINUTE_MAX = 1_000_000;
@@ -57,10 +59,21 @@ export const openStage = async (options: StageOptions): Promise<Stage> => {
   }
   await installFaults(options.seed, admin);
   const worker = await startWorker({ config, participants: PARTICIPANT_NAMES, logger: options.logger });
+  const database = createDatabase({ url: options.addresses.database });
+  const { log, codec } = worker.connection;
+  const projector = createProjector({ log, codec, database, namespace: options.namespace, projections: allProjections, logger: options.logger });
   const publisher = await createPublisher(worker.connection, { name: 'market-data', topics: [MARKET_TOPIC] });
   const stop = async (): Promise<void> => {
     await publisher.close();
+    await projector.stop();
     await worker.stop();
+    await database.close();
   };
-  return { worker, publisher, admin, stop };
+  try {
+    await projector.start();
+    return { worker, projector, database, publisher, admin, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 };

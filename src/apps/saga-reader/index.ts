@@ -1,0 +1,1 @@
+export { type ReadRecord, readSaga, type SagaReaderOptions } from './read-saga.ts';
