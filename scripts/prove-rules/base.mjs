@@ -71,6 +71,7 @@ export const BASE = {
   'src/simulators/alpaca/index.ts': "export { alpaca } from './alpaca.ts';\n",
   'src/simulators/alpaca/alpaca.ts': "import { serve } from '../support/index.ts';\nexport const alpaca = { serve };\n",
   'src/simulators/deribit/index.ts': "export const deribit = 'deribit';\n",
+  'src/apps/client/index.ts': "export { runTask } from '#saga-core/runtime';\n",
   'src/apps/demo/main.ts': [
     "import { openLog } from '#adapters/kafka';",
     "import { parcelRows } from '#projections/parcels';",

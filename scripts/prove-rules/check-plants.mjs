@@ -67,6 +67,14 @@ export const CHECK_PLANTS = {
   ],
   'every link leads somewhere': [[{ 'README.md': 'See [this](docs/gone.md).\n' }, 'docs/gone.md leads nowhere']],
   'the pages at the root are there': [[{ 'LICENSE': null }, 'LICENSE: is missing'], [{ 'SECURITY.md': null }, 'SECURITY.md: is missing']],
+  'compiler and linter hold the same pure zones': [
+    [{ 'tsconfig.pure.json': '{ "include": ["src/kernel/**/*.ts", "src/extra/**/*.ts"] }\n' }, 'eslint.config.mjs forgets the pure zone src/extra'],
+    [{ 'tsconfig.node.json': '{ "include": ["src/**/*.ts"], "exclude": ["src/**/*.test.ts", "src/kernel/**/*.ts"] }\n' }, 'tsconfig.node.json forgets the pure zone src/sagas'],
+  ],
+  'every front door of package.json is there': [
+    [{ 'src/kernel/index.ts': null }, '#kernel leads to ./src/kernel/index.ts'],
+    [{ 'src/saga-core/testing/index.ts': null }, './saga-core/testing leads to'],
+  ],
   'no path of one machine': [[{ 'src/adapters/kafka/path.ts': "export const where = '/home/somebody/kafka';\n" }, 'path.ts:1'], [{ 'README.md': 'Look at /root/chorus/data.\n' }, 'README.md:1']],
   'no reference that a reader cannot open': [[{ 'src/adapters/kafka/page.ts': '/** As said (SPEC A8.1). */\nexport const a = 1;\n' }, 'page.ts:1']],
 };

@@ -5,6 +5,7 @@ import { fileNameFaults, misspeltTests } from './file-names.ts';
 import { hiddenTests, switchedOffTests } from './hidden-tests.ts';
 import { participantNoteFaults } from './participant-notes.ts';
 import { schemaFixtureFaults } from './schemas.ts';
+import { frontDoorFaults, pureZoneFaults } from './settings.ts';
 import type { Check } from './tree.ts';
 
 export { countSuppressions, type Counts, type Exemptions, EXEMPTIONS_FILE, raised, readExemptions } from './exemptions.ts';
@@ -25,6 +26,8 @@ export const CHECKS = {
   'every quoted command exists': commandFaults,
   'every link leads somewhere': linkFaults,
   'the pages at the root are there': missingPages,
+  'compiler and linter hold the same pure zones': pureZoneFaults,
+  'every front door of package.json is there': frontDoorFaults,
   'no path of one machine': machinePaths,
   'no reference that a reader cannot open': outOfReach,
 } as const satisfies Readonly<Record<string, Check>>;
