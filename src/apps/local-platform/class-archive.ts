@@ -1,7 +1,10 @@
 // A JVM spends half of its start on loading classes. An archive of those it loaded last time (class data sharing) saves
-// that: Kafka and the registry start in half the time. The first orderly end of each part writes the archive.
+// that: Kafka and the registry start in half the time. Gathering it costs the registry three seconds at its start and both
+// some seconds at their end, so the very first run, which somebody waits for, and a busy machine are spared: the archive is
+// written at the end of a later run.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { chorusHome } from './paths.ts';
 
@@ -15,7 +18,7 @@ const keyOf = (java: string, jars: string): string =>
     .digest('hex')
     .slice(0, 16);
 
-/** JVM flags that use the archive of earlier runs or, where there is none yet, write a draft of one at the end. */
+/** JVM flags that use the archive of earlier runs or, where there is none yet, may write a draft of one at the end. */
 export const archiveFlags = (
   part: { readonly instance: string; readonly name: string },
   using: { readonly java: string; readonly jars: string },
@@ -24,6 +27,12 @@ export const archiveFlags = (
   const archive = join(folder(), `${key}.jsa`);
   if (existsSync(archive)) return [`-XX:SharedArchiveFile=${archive}`, '-Xshare:auto'];
   mkdirSync(folder(), { recursive: true });
+  const seen = join(folder(), `${key}.seen`);
+  if (!existsSync(seen)) {
+    writeFileSync(seen, '');
+    return [];
+  }
+  if (loadavg().some((load) => load > availableParallelism())) return [];
   const draft = join(folder(), `${key}${draftSuffix(part.instance, part.name)}`);
   rmSync(draft, { force: true });
   return [`-XX:ArchiveClassesAtExit=${draft}`, '-Xshare:auto', '-Xlog:cds=off', '-Xlog:cds+dynamic=off', '-Xlog:class+path=off'];
