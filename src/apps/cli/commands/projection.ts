@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { createReadModels } from '#adapters/postgres';
+import { allProjections, createProjector, rebuildProjection } from '#apps/projector';
+import { createPino, logOn } from '#apps/worker';
+import { withConnection, withDatabase } from '../environment.ts';
+import { answer, type OutputOptions, table, WrongUse } from '../output.ts';
+import { untilSignal } from './worker.ts';
+
+const run = (options: OutputOptions): Promise<void> =>
+  withConnection((connection) => withDatabase(async (database, namespace) => {
+    const ending = untilSignal();
+    const { log, codec } = connection;
+    const projector = createProjector({ log, codec, database, namespace, projections: allProjections, logger: logOn(createPino({ level: 'info', name: 'chorus-projector' })) });
+    await projector.start();
+    answer(options, { projections: allProjections.map(({ name }) => name) }, () => `projecting ${allProjections.map(({ name }) => name).join(', ')}`);
+    await ending;
+    await projector.stop();
+  }));
+
+const list = (options: OutputOptions): Promise<void> =>
+  withDatabase(async (database, namespace) => {
+    const stored = new Map((await createReadModels({ database, namespace }).projections()).map((projection) => [projection.name, projection]));
+    const rows = allProjections.map(({ name, version }) => ({ name, version, stored: stored.get(name) ?? null }));
+    answer(options, rows, () => table(['projection', 'version', 'stored', 'faults'], rows.map((row) => [row.name, String(row.version), row.stored === null ? 'never run' : `version ${row.stored.version}, generation ${row.stored.generation}`, String(row.stored?.faultCount ?? '')])));
+  });
+
+const rebuild = (name: string, options: OutputOptions): Promise<void> => {
+  const projection = allProjections.find((candidate) => candidate.name === name);
+  if (projection === undefined) throw new WrongUse(`there is no projection ${JSON.stringify(name)}; there are ${allProjections.map((each) => each.name).join(', ')}`);
+  return withConnection((connection) => withDatabase(async (database, namespace) => {
+    const { log, codec, logger } = connection;
+    const report = await rebuildProjection({ log, codec, database, namespace, logger, projection });
+    answer(options, report, () => `${report.projection}: generation ${report.generation} from ${report.recordCount} records in ${Math.round(report.elapsedMs)} ms`);
+  }));
+};
+
+/** Records between what each read model holds and the ends of its topics. */
+const lag = (options: OutputOptions): Promise<void> =>
+  withConnection((connection) => withDatabase(async (database, namespace) => {
+    const { log } = connection;
+    const rows = await createReadModels({ database, namespace }).snapshot(allProjections, async (snapshots) => Promise.all(allProjections.map(async ({ name, topics }) => {
+      const positions = snapshots.get(name)?.positions ?? new Map<string, number>();
+      const lags = await Promise.all(topics.map(async (topic) => {
+        const count = await log.partitionCount(`${namespace}.${topic}`);
+        const ends = await Promise.all(Array.from({ length: count }, (_, partition) => log.endOffset({ topic: `${namespace}.${topic}`, partition })));
+        return ends.reduce((sum, end, partition) => sum + Math.max(0, end - (positions.get(`${topic}/${partition}`) ?? 0)), 0);
+      }));
+      return { projection: name, lagRecords: lags.reduce((sum, each) => sum + each, 0) };
+    })));
+    answer(options, rows, () => table(['projection', 'lag'], rows.map((row) => [row.projection, String(row.lagRecords)])));
+  }));
+
+export const addProjectionCommands = (program: Command): void => {
+  const projection = program.command('projection').description('read models');
+  projection.command('run').description('keep every read model up to date until SIGTERM').option('--json', 'answer as JSON').action(run);
+  projection.command('list').description('read models of this build and what is stored of them').option('--json', 'answer as JSON').action(list);
+  projection.command('rebuild').argument('<name>').description('build one again from the log beside the live one, then switch readers').option('--json', 'answer as JSON').action(rebuild);
+  projection.command('lag').description('how far each is behind the log').option('--json', 'answer as JSON').action(lag);
+};

@@ -1,0 +1,1 @@
+export { createProgram, runCommand } from './program.ts';
