@@ -36,7 +36,7 @@ type Follower = Subscription & { readonly texts: string[]; readonly batches: Rea
 
 const follow = (offset: number, options: { readonly log?: KafkaStand['log']; readonly delay?: () => Promise<void> } = {}): Follower => {
   const [texts, batches, errors]: [string[], ReadBatch[], ReadError[]] = [[], [], []];
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   const changed = (): void => {
     for (const wake of waiting.splice(0)) wake();
   };
