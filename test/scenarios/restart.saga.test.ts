@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { TradingWorld } from '../support/trading-world.ts';
 
-// SPEC P9: whatever is killed at whatever point, the final sequence of events is the same and the broker has one order.
+// Whatever is killed at whatever point, the final sequence of events is the same and the broker has one order.
 // Method: one cycle per point, killed as soon as its partition holds that many of its records, and started anew.
 
 const CYCLE = [
