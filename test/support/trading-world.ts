@@ -5,11 +5,11 @@ import { createBrokerConnections } from '#participants/broker-connections';
 import { createOrchestrator, cycleIdOf } from '#participants/orchestrator';
 import { createTradingEngine } from '#participants/trading-engine';
 import type { ParticipantDefinition, SagaDefinition } from '#saga-core';
-import type { Clock, Codec, Log, RecordToWrite } from '#saga-core/ports';
+import type { Clock, Codec, Log, LogRecord, RecordToWrite } from '#saga-core/ports';
 import { bodyHash, createClient, createWorker, Records, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
 import {
   type AuditedRecord, createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedProcess, createSimulatedRandom, type MemoryCluster, type SimulatedClock,
-  type SimulatedProcess, verifyRecords,
+  type SimulatedProcess, type SimulatedRandom, verifyRecords,
 } from '#saga-core/testing';
 import { aiDecision } from '#sagas/ai-decision';
 import { orderExecution } from '#sagas/order-execution';
@@ -26,18 +26,19 @@ const names = topicNames(NAMESPACE);
 const DEFINITIONS: readonly SagaDefinition[] = [signalToExecution, aiDecision, orderExecution];
 export const SYMBOLS = ['AAPL', 'MSFT'] as const;
 
-export type SimulatedModel = ModelGateway & { readonly answers: (ModelOutcome | string)[]; readonly calls: { count: number } };
+export type SimulatedModel = ModelGateway & { readonly answers: (ModelOutcome | string)[]; readonly calls: { count: number }; readonly rule: { decide: (question: string) => string } };
 const BUY = JSON.stringify({ action: 'buy', confidence: 0.9, quantity: '10', orderType: 'market', rationale: 'up' });
 
 const createModel = (provider: string, clock: Clock): SimulatedModel => {
   const answers: (ModelOutcome | string)[] = [];
   const calls = { count: 0 };
+  const rule: { decide: (question: string) => string } = { decide: () => BUY };
   return {
-    provider, model: `${provider}-1`, answers, calls,
-    complete: async () => {
+    provider, model: `${provider}-1`, answers, calls, rule,
+    complete: async ({ prompt }) => {
       calls.count++;
       await new Promise<void>((resolve) => void clock.after(10, resolve));
-      const answer = answers.shift() ?? BUY;
+      const answer = answers.shift() ?? rule.decide(prompt.user);
       return typeof answer === 'string' ? { status: 'answered', content: answer, model: `${provider}-1`, usage: { promptTokens: 1, completionTokens: 1 } } : answer;
     },
   };
@@ -53,8 +54,8 @@ export class TradingWorld {
   readonly primary: SimulatedModel = createModel('openai', this.clock);
   readonly fallback: SimulatedModel = createModel('groq', this.clock);
   readonly lines: LogLine[] = [];
-  readonly #random = createSimulatedRandom(1);
-  readonly #cluster: MemoryCluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster') });
+  readonly #random: SimulatedRandom;
+  readonly #cluster: MemoryCluster;
   readonly #registry = createMemorySchemaRegistry();
   readonly #decoded = new Map<string, AuditedRecord>();
   #codec: Codec | null = null;
@@ -62,8 +63,14 @@ export class TradingWorld {
   #process: SimulatedProcess | null = null;
   #workerNumber = 0;
 
-  static async open(): Promise<TradingWorld> {
-    const world = new TradingWorld();
+  private constructor(seed: number) {
+    this.#random = createSimulatedRandom(seed);
+    this.#cluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster') });
+  }
+
+  /** The seed decides how the network delays, and so how symbols interleave. */
+  static async open(seed = 1): Promise<TradingWorld> {
+    const world = new TradingWorld(seed);
     for (const topic of new Set([...world.#participants().flatMap((participant) => topicsOf(participant, ['trading'], names)), ...topicDeclarations.map((topic) => `${NAMESPACE}.${topic.name}`)])) {
       world.#cluster.createTopic({ name: topic, partitionCount: PARTITION_COUNT, cleanup: topic.endsWith('.state') || topic.includes('.checkpoints.') ? 'compact' : 'delete' });
     }
@@ -178,6 +185,20 @@ export class TradingWorld {
     const record = { topic: names.saga('trading'), partition, offset, type: decoded.type, envelope: decoded.envelope, payload: decoded.payload(), bodyHash: bodyHash(value) };
     this.#decoded.set(`${partition}/${offset}`, record);
     return record;
+  }
+
+  /** Every committed record of every topic, as a reader gets it, and a codec that knows them. */
+  stored(): { readonly records: readonly LogRecord[]; readonly codec: Codec } {
+    const records: LogRecord[] = [];
+    for (const topic of this.#cluster.topicNames()) {
+      for (let partition = 0; partition < PARTITION_COUNT; partition++) {
+        for (const entry of this.#cluster.entries({ topic, partition })) {
+          if (entry.kind !== 'record' || entry.transaction?.status !== 'committed') continue;
+          records.push({ ...entry.record, topic, partition, offset: entry.offset });
+        }
+      }
+    }
+    return { records, codec: this.#openCodec };
   }
 
   of(correlationId: string): readonly AuditedRecord[] {

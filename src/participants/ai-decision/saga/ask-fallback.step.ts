@@ -5,7 +5,7 @@ import { entryOfAttempt, isLastOfEntry, type Unavailability } from '../business/
 import { type ProviderChain, unavailable } from './ask-provider.ts';
 
 /**
- * A5.3: walks the rest of the chain. An entry that does not serve is left at once (429, invalid, open breaker) or after its own
+ * Walks the rest of the chain. An entry that does not serve is left at once (429, invalid, open breaker) or after its own
  * repeats (5xx, time-outs); the end of the chain is a finding that parse_and_validate turns into the saga's failure.
  */
 export const askFallback = (saga: AiDecision, chain: ProviderChain): StepImplementation => {

@@ -4,7 +4,7 @@ import type { AiDecision } from '#sagas/ai-decision';
 import { type ProviderChain, unavailable } from './ask-provider.ts';
 
 /**
- * A5.2: asks the head of the chain. 429, an invalid answer or an open breaker is a finding at once; 5xx and time-outs are repeated,
+ * Asks the head of the chain. 429, an invalid answer or an open breaker is a finding at once; 5xx and time-outs are repeated,
  * and become a finding with the last attempt: that the head does not serve is never this step's failure.
  */
 export const askPrimary = (saga: AiDecision, chain: ProviderChain): StepImplementation => {

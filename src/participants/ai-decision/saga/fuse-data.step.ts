@@ -3,7 +3,7 @@ import { completed, data, implementEffect, type StepImplementation } from '#saga
 import type { AiDecision } from '#sagas/ai-decision';
 import { buildDecisionPrompt } from '../business/prompt.ts';
 
-/** A5.1: quote, position, account and limits from the request, as the one question that every provider is asked. */
+/** Quote, position, account and limits from the request, as the one question that every provider is asked. */
 export const fuseData = (saga: AiDecision): StepImplementation =>
   implementEffect(saga, 'fuse_data', {
     execute: async ({ start }) => completed(data(fusedPrompt, buildDecisionPrompt({

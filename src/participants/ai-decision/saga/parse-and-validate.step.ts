@@ -8,7 +8,7 @@ export const CHAIN_EXHAUSTED = 'chain_exhausted';
 
 const reasonOf = (verdict: ProviderVerdict): Unavailability => (verdict.verdict === 'answered' ? 'invalid_output' : verdict.verdict);
 
-/** A5.4: the verdict on the answer as it was journalled, so that a re-run asks nobody again. No valid answer: no decision. */
+/** The verdict on the answer as it was journalled, so that a re-run asks nobody again. No valid answer: no decision. */
 export const parseAndValidate = (saga: AiDecision): StepImplementation =>
   implementEffect(saga, 'parse_and_validate', {
     execute: async (context) => {

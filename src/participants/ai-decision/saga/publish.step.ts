@@ -11,7 +11,7 @@ const switched = (decisionId: string, verdict: DecisionVerdict): readonly Domain
   return [event(aiModelSwitched, { decisionId, fromProvider, fromModel, toProvider: verdict.provider, toModel: verdict.model, reason, httpStatus: verdict.switchHttpStatus })];
 };
 
-/** A5.5: the decision, and after it the switch where a fallback served. */
+/** The decision, and after it the switch where a fallback served. */
 export const publish = (saga: AiDecision): StepImplementation =>
   implementEffect(saga, 'publish', {
     execute: async (context) => {

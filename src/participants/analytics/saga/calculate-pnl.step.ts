@@ -12,7 +12,7 @@ const changeOf = (update: TradePositionUpdated): Parameters<typeof profitAndLoss
   fillPrice: knownDecimal(update.fillPrice ?? '0'),
 });
 
-/** M6: profit and loss of the order, from the fills as the position recorded them. Undo: the entry is reversed. */
+/** Profit and loss of the order, from the fills as the position recorded them. Undo: the entry is reversed. */
 export const calculatePnl = (saga: OrderExecution, currency: string): StepImplementation =>
   implementEffect(saga, 'calculate_pnl', {
     execute: async (context) => {

@@ -7,7 +7,7 @@ const outcomeOf = (context: SagaContext<SignalToExecution>): OrchestratorCycleCo
   return context.outputAs('validate_risk', orchestratorRiskRejected) === null ? 'no_trade' : 'risk_rejected';
 };
 
-/** Step 6: how the cycle ended. */
+/** How the cycle ended. */
 export const confirm = (saga: SignalToExecution): StepImplementation =>
   implementEffect(saga, 'confirm', {
     execute: async (context) => completed(event(orchestratorCycleCompleted, {

@@ -3,7 +3,7 @@ import { compensated, completed, event, implementEffect, type StepImplementation
 import type { Log } from '#saga-core/ports';
 import type { OrderExecution } from '#sagas/order-execution';
 
-/** M0: ties the order to its decision. Undone last: whoever made the decision learns that it was not carried out. */
+/** Ties the order to its decision. Undone last: whoever made the decision learns that it was not carried out. */
 export const linkDecision = (saga: OrderExecution, log: Log): StepImplementation =>
   implementEffect(saga, 'link_decision', {
     execute: async () => completed(null),

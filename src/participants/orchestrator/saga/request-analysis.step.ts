@@ -2,7 +2,7 @@ import { orchestratorAnalysisRequested } from '#contracts';
 import { completed, event, implementEffect, type StepImplementation } from '#saga-core';
 import type { OrchestratorSettings } from '../messaging/settings.ts';
 
-/** Step 1: the request with everything a decision needs, so that whoever decides queries nothing. */
+/** The request with everything a decision needs, so that whoever decides queries nothing. */
 export const requestAnalysis = ({ signalToExecution, riskLimits }: OrchestratorSettings): StepImplementation =>
   implementEffect(signalToExecution, 'request_analysis', {
     execute: async ({ start }) => {

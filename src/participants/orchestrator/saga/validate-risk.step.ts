@@ -10,7 +10,7 @@ export const watchedOrStop = (settings: OrchestratorSettings, symbol: string): W
   return watched;
 };
 
-/** Step 3a: the account's single writer checks the decision against the limits and reserves what it may add. */
+/** The account's single writer checks the decision against the limits and reserves what it may add. */
 export const validateRisk = (settings: OrchestratorSettings): StepImplementation =>
   implementEntityStep(settings.signalToExecution, 'validate_risk', {
     command: (context) => {

@@ -15,7 +15,7 @@ const fold = (heard: Heard, fact: Fact): Heard => {
   return { ...heard, end: heard.end ?? venueEndOf(observation) };
 };
 
-/** M3: the venue works the order. A fill says so too, should its acknowledgment be lost. */
+/** The venue works the order. A fill says so too, should its acknowledgment be lost. */
 export const awaitAcknowledgment = (saga: OrderExecution): StepImplementation =>
   implementAwait<OrderExecution, Heard>(saga, 'await_acknowledgment', {
     initial: { acknowledged: null, end: null, stop: null },

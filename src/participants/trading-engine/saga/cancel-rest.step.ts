@@ -23,7 +23,7 @@ const concluded = (context: Context, end: EndOfOrder): StepResult => {
   return requireCompensation(`${CANCELLED_AT_LIMIT}: filled ${order.filledQty} of ${order.qty}`, { events: [cancelled(told, 'timeout')] });
 };
 
-/** M4c: the limit of the watch has passed: cancels the rest at the broker. Filled meanwhile, the saga goes on with the fill. */
+/** The limit of the watch has passed: cancels the rest at the broker. Filled meanwhile, the saga goes on with the fill. */
 export const cancelRest = (saga: OrderExecution, { brokerOf, clock }: Pick<TradingEngineNeeds, 'brokerOf' | 'clock'>): StepImplementation => {
   const attempt = async (context: Context, signal: AbortSignalLike): Promise<StepResult> => {
     const broker = brokerOf(context.start.brokerConnectionId);

@@ -31,7 +31,7 @@ const isApplied = (appliedQty: string, filledQty: string): boolean => {
   return applied.ok && filled.ok && compare(applied.value, filled.value) >= 0;
 };
 
-/** M4: watches until the whole quantity is in the position; its limit is a finding that cancel_rest deals with. */
+/** Watches until the whole quantity is in the position; its limit is a finding that cancel_rest deals with. */
 export const monitorFills = (saga: OrderExecution): StepImplementation =>
   implementAwait<OrderExecution, Watched>(saga, 'monitor_fills', {
     initial: { appliedQty: '0', isWhole: false, end: null, bustedExecutionId: null, stop: null },

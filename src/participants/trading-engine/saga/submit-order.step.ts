@@ -59,7 +59,7 @@ const undone = (context: Context, failure: FailureView, end: EndOfOrder): Compen
 };
 
 /**
- * M2: sends the order once. The client order id is the same over retries and restarts, so an order whose answer was lost is found
+ * Sends the order once. The client order id is the same over retries and restarts, so an order whose answer was lost is found
  * instead of placed again. Undo: re-read, cancel what is open, confirm.
  */
 export const submitOrder = (saga: OrderExecution, { brokerOf, clock, log }: Pick<TradingEngineNeeds, 'brokerOf' | 'clock' | 'log'>): StepImplementation =>

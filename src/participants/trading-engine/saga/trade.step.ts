@@ -25,7 +25,7 @@ const orderOf = (context: Context, accounts: readonly TradingAccount[]): PlaceOr
   };
 };
 
-/** Step 3b of a cycle: the order's own saga, under the cycle's correlationId. A cycle that fails while it runs stops it. */
+/** The order's own saga, under the cycle's correlationId. A cycle that fails while it runs stops it. */
 export const trade = (saga: SignalToExecution, accounts: readonly TradingAccount[]): StepImplementation =>
   implementChild(saga, 'trade', {
     trigger: (context) => {

@@ -2,7 +2,7 @@ import { releaseBuyingPowerCommand, reserveBuyingPowerCommand } from '#contracts
 import { command, implementEntityStep, type StepImplementation } from '#saga-core';
 import type { OrderExecution } from '#sagas/order-execution';
 
-/** M1: account active, connection up, limits kept, funds reserved; decided by the account's single writer. */
+/** Account active, connection up, limits kept, funds reserved; decided by the account's single writer. */
 export const validateOrder = (saga: OrderExecution): StepImplementation =>
   implementEntityStep(saga, 'validate_order', {
     command: ({ start: order }) =>
