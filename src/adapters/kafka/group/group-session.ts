@@ -8,7 +8,8 @@ import type { Assigner, Cluster, ConsumerGroup } from '../kafkajs-types.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const METADATA_MAX_AGE_MS = 300_000;
-const REAUTHENTICATION_THRESHOLD_MS = 10_000;
+/** Below any sensible session of the broker's: above it kafkajs would authenticate without end. */
+const REAUTHENTICATION_THRESHOLD_MS = 1_000;
 /** Time for every member to drain and to join again; who does not is out of the group. */
 export const REBALANCE_TIMEOUT_MS = 30_000;
 /** Short and few: our own loop decides what to do next. */

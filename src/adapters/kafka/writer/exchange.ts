@@ -1,3 +1,4 @@
+import { NOT_AUTHORISED } from '../error-codes.ts';
 import { isLostAnswer, KafkaError, reasonOf } from '../errors.ts';
 import { pauseMs } from '../pause.ts';
 import type { Verdict } from './verdict.ts';
@@ -49,8 +50,8 @@ export const exchange = async (options: Exchange): Promise<ExchangeEnd> => {
       await pauseMs(verdict.moved ? MOVED_PAUSE_MS : CONCURRENT_PAUSE_MS);
     } catch (thrown) {
       if (!isLostAnswer(thrown)) {
-        const refusedBeforeSending = thrown instanceof KafkaError && (thrown.code === 'KAFKA_AUTHENTICATION' || thrown.code === 'KAFKA_REFUSED');
-        if (refusedBeforeSending && lostMessage === undefined) return { kind: 'refused', code: 'REFUSED', message: reasonOf(thrown) };
+        const refusal = lostMessage === undefined ? refusedBeforeSending(thrown) : null;
+        if (refusal !== null) return refusal;
         return { kind: 'doubt', message: reasonOf(thrown) };
       }
       lostMessage = reasonOf(thrown);
@@ -59,4 +60,13 @@ export const exchange = async (options: Exchange): Promise<ExchangeEnd> => {
       await pauseMs(CONCURRENT_PAUSE_MS);
     }
   }
+};
+
+/** What failed before anything was sent: no coordinator for this user, or no way to authenticate. */
+const refusedBeforeSending = (thrown: unknown): Extract<ExchangeEnd, { readonly kind: 'refused' }> | null => {
+  if (!(thrown instanceof KafkaError)) return null;
+  if (thrown.code === 'KAFKA_AUTHENTICATION') return { kind: 'refused', code: 'NOT_AUTHORISED', message: thrown.message };
+  if (thrown.code !== 'KAFKA_REFUSED') return null;
+  const isForbidden = thrown.brokerCode !== undefined && NOT_AUTHORISED.has(thrown.brokerCode);
+  return { kind: 'refused', code: isForbidden ? 'NOT_AUTHORISED' : 'REFUSED', message: thrown.message };
 };
