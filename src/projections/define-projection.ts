@@ -42,7 +42,7 @@ export type ProjectionDefinition = {
 };
 
 /** A table of any columns, as a projection lists it. */
-export type AnyTable = { readonly name: string; readonly columns: Columns; readonly key: readonly string[]; readonly indexes: readonly (readonly string[])[] };
+export type AnyTable = { readonly name: string; readonly columns: Columns; readonly key: readonly string[]; readonly indexes: readonly (readonly string[])[]; readonly isAppendOnly: boolean };
 
 /** Declares a read model: pure mappings from records to rows. Tables and their migration follow from the declaration. */
 export const defineProjection = (projection: {

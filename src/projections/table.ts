@@ -32,6 +32,8 @@ export type Table<Of extends Columns = Columns> = {
   readonly key: readonly (keyof Of & string)[];
   /** Further indexes, each a list of columns. */
   readonly indexes: readonly (readonly (keyof Of & string)[])[];
+  /** Every row is written once and never looked at by a later record. */
+  readonly isAppendOnly: boolean;
 };
 
 export const defineTable = <const Of extends Columns>(table: {
@@ -39,7 +41,8 @@ export const defineTable = <const Of extends Columns>(table: {
   readonly columns: Of;
   readonly key: readonly (keyof Of & string)[];
   readonly indexes?: readonly (readonly (keyof Of & string)[])[];
-}): Table<Of> => ({ indexes: [], ...table });
+  readonly isAppendOnly?: boolean;
+}): Table<Of> => ({ indexes: [], isAppendOnly: false, ...table });
 
 /** The key's values as one text: the identity of a row within its table. */
 export const keyText = (table: Pick<Table, 'key'>, row: Row): string => table.key.map((name) => String(row[name])).join('\u001f');

@@ -23,15 +23,15 @@ afterAll(() => stage.close(), TIMEOUT_MS);
 /** Every row of every table, as one comparable value. */
 const everything = async (): Promise<unknown> => {
   const found: Record<string, readonly string[]> = {};
-  for (const projection of allProjections) {
-    await stage.readModels.snapshot(projection, async (snapshot) => {
+  await stage.readModels.snapshot(allProjections, async (snapshots) => {
+    for (const projection of allProjections) {
       for (const table of projection.tables) {
         const rows: Row[] = [];
-        for await (const page of snapshot.rows(table)) rows.push(...page);
+        for await (const page of snapshots.get(projection.name)?.rows(table) ?? []) rows.push(...page);
         found[table.name] = rows.map((row) => JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))).sort();
       }
-    });
-  }
+    }
+  });
   return found;
 };
 

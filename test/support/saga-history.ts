@@ -11,7 +11,9 @@ import { bodyHash, EMPTY_ENVELOPE } from '#saga-core/runtime';
 export type HistoryWriter = {
   /** An order that is filled in two parts, or refused by the broker. */
   readonly order: (options: { readonly number: number; readonly end: 'filled' | 'rejected' }) => readonly RecordToWrite[];
-  /** A record of the position's own state, as its entity writes it. */
+  /** The entities' own states as the orders left them, one record per position. */
+  readonly positions: () => readonly RecordToWrite[];
+  /** A record of a position's own state, as its entity writes it. */
   readonly position: (options: { readonly symbol: string; readonly qty: string; readonly avgPrice: string; readonly version: number; readonly lastSplitDate: string | null }) => RecordToWrite;
 };
 
@@ -32,6 +34,8 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
   await codec.prepare(TYPES);
   const heads = new Map<string, { readonly seq: number; readonly hash: Uint8Array | null }>();
   let nowMs = options.startMs;
+  /** Shares held, by symbol. */
+  const held = new Map<string, number>();
 
   const instance = (correlationId: string) => {
     const written: RecordToWrite[] = [];
@@ -91,9 +95,11 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     say({ producer: 'broker-connections', type: brokerObservationRecorded, chainId: 'connections/c', step: 'update_position', item: execution, payload: { venue: 'alpaca', connectionId: 'c', order_id: broker, clientOrderId: null, kind: 'fill', body: '{}', receivedAt: nowMs } });
     say({ producer: engine, type: stepStarted, step: 'update_position', item: execution, payload: { stepName: 'update_position', phase: 'execute', idempotencyKey: 'k' } });
     const head = { orderId, order_id: broker, executionId: execution };
-    const position = { positionId: `pos-acc:${symbol}`, accountId: 'acc', symbol, prevQty: '0', prevAvgPrice: '0', avgPrice: '100.1', orderId, executionId: execution, fillPrice: '100.10' };
+    const before = held.get(symbol) ?? 0;
+    held.set(symbol, before + 10);
+    const position = { positionId: `pos-acc:${symbol}`, accountId: 'acc', symbol, prevQty: String(before), prevAvgPrice: '100.1', avgPrice: '100.1', orderId, executionId: execution, fillPrice: '100.10' };
     say({ producer: engine, type: tradeOrderFilled, chainId: `positions/acc:${symbol}`, step: 'update_position', item: execution, payload: { ...head, filledQty: '10', avgPrice: '100.1', commission: '0', filledAt: nowMs } });
-    say({ producer: engine, type: tradePositionUpdated, chainId: `positions/acc:${symbol}`, step: 'update_position', item: execution, isOutcome: true, payload: { ...position, qty: '10', fillQty: '10' } });
+    say({ producer: engine, type: tradePositionUpdated, chainId: `positions/acc:${symbol}`, step: 'update_position', item: execution, isOutcome: true, payload: { ...position, qty: String(before + 10), fillQty: '10' } });
     done(engine, 'monitor_fills', null, codec.encodeData(fillsMonitored, { result: 'filled', filledQty: '10' }));
     done(engine, 'cancel_rest', 'the order was filled within its limit');
     say({ producer: 'analytics', type: analyticsPnlRecorded, step: 'calculate_pnl', isOutcome: true, payload: { positionId: `pos-acc:${symbol}`, orderId, symbol, realizedPnl: '-12.50', unrealizedPnl: '3.0', currency: 'USD' } });
@@ -116,16 +122,20 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     return correlationId === '' ? [] : written;
   };
 
+  const position: HistoryWriter['position'] = ({ symbol, qty, avgPrice, version, lastSplitDate }) => {
+    const key = `acc:${symbol}`;
+    const head = heads.get(`positions/${key}`) ?? { seq: 0, hash: null };
+    const state = codec.encodeData(positionState, { positionId: `pos-${key}`, accountId: 'acc', symbol, qty, avgPrice, executions: [], lastSplitDate });
+    const envelope: Envelope = { ...EMPTY_ENVELOPE, eventId: `state:positions/${key}:${version}`, occurredAt: nowMs, producer: 'trading-engine', chain: { id: `positions/${key}`, seq: head.seq, prevHash: head.hash } };
+    return {
+      topic: `${namespace}.entities.positions.state`, partition: partitionFor(key, partitions), key, timestampMs: nowMs, headers: { 'event-type': entityState.name },
+      value: codec.encode(entityState, envelope, { entity: 'positions', key, state, version, observedAt: nowMs }),
+    };
+  };
+
   return {
     order: ({ number, end }) => (end === 'filled' ? filled(number) : rejected(number)),
-    position: ({ symbol, qty, avgPrice, version, lastSplitDate }) => {
-      const key = `acc:${symbol}`;
-      const state = codec.encodeData(positionState, { positionId: `pos-${key}`, accountId: 'acc', symbol, qty, avgPrice, executions: [], lastSplitDate });
-      const envelope: Envelope = { ...EMPTY_ENVELOPE, eventId: `state:positions/${key}:${version}`, occurredAt: nowMs, producer: 'trading-engine', chain: { id: `positions/${key}`, seq: version, prevHash: null } };
-      return {
-        topic: `${namespace}.entities.positions.state`, partition: partitionFor(key, partitions), key, timestampMs: nowMs, headers: { 'event-type': entityState.name },
-        value: codec.encode(entityState, envelope, { entity: 'positions', key, state, version, observedAt: nowMs }),
-      };
-    },
+    positions: () => [...held].map(([symbol, qty]) => position({ symbol, qty: String(qty), avgPrice: '100.1', version: qty / 10, lastSplitDate: null })),
+    position,
   };
 };

@@ -19,9 +19,6 @@ const ACTIONS = {
   READ_MODEL_NEWER: 'stop',
 } as const satisfies Record<PostgresErrorCode, PostgresErrorAction>;
 
-/** Every code there is; each is explained in docs/reference/errors.md. */
-export const postgresErrorCodes: readonly string[] = Object.keys(ACTIONS);
-
 /** A failure at the edge to PostgreSQL. Handle it by `code` or `action`, not by its message. */
 export class PostgresError extends Error {
   override readonly name = 'PostgresError';

@@ -31,8 +31,8 @@ export type ReadModels = {
   readonly count: (query: Pick<RowQuery, 'table' | 'where' | 'since'>) => Promise<number>;
   /** What is stored of the projections of this namespace. */
   readonly projections: () => Promise<readonly { readonly name: string; readonly version: number; readonly generation: number; readonly faultCount: number }[]>;
-  /** Rows and positions of one instant; null where the projection was never run. */
-  readonly snapshot: <Result>(projection: ProjectionDefinition, work: (snapshot: Snapshot) => Promise<Result>) => Promise<Result | null>;
+  /** Rows and positions of several projections at one instant; those that were never run, or are stored in another version, are left out. */
+  readonly snapshot: <Result>(projections: readonly ProjectionDefinition[], work: (snapshots: ReadonlyMap<string, Snapshot>) => Promise<Result>) => Promise<Result>;
 };
 
 const LIMIT = 1_000;
@@ -67,6 +67,20 @@ const pages = async function* (query: Query, from: { readonly schema: string; re
   await query('close pages');
 };
 
+const snapshotOf = async (query: Query, namespace: string, projection: ProjectionDefinition): Promise<Snapshot | null> => {
+  const reader = quoted(readerSchema(namespace));
+  const { rows: [stored] } = await query(`select generation, version from ${reader}.projections where name = $1`, [projection.name]);
+  if (stored === undefined || Number(stored['version']) !== projection.version) return null;
+  const generation = Number(stored['generation']);
+  const offsets = await query(`select topic, partition, next_offset from ${reader}.projection_offsets where projection = $1 and generation = $2`, [projection.name, generation]);
+  const faults = await query(`select count(*) as count from ${reader}.projection_faults where projection = $1 and generation = $2`, [projection.name, generation]);
+  return {
+    positions: new Map(offsets.rows.map((row) => [`${String(row['topic'])}/${String(row['partition'])}`, Number(row['next_offset'])])),
+    faultCount: Number(faults.rows[0]?.['count'] ?? 0),
+    rows: (table) => pages(query, { schema: generationSchema(namespace, projection.name, generation), table }),
+  };
+};
+
 /** Reading what projections wrote. `select` sees the tables and views of the live generations. */
 export const createReadModels = ({ database, namespace }: { readonly database: Database; readonly namespace: string }): ReadModels => {
   const reader = quoted(readerSchema(namespace));
@@ -90,19 +104,14 @@ export const createReadModels = ({ database, namespace }: { readonly database: D
          from ${reader}.projections p order by p.name`);
       return rows.map((row) => ({ name: String(row['name']), version: Number(row['version']), generation: Number(row['generation']), faultCount: Number(row['faults']) }));
     },
-    snapshot: (projection, work) => database.transaction(async (query) => {
-      const known = await query(`select to_regclass($1) is not null as known`, [`${reader}.projections`]);
-      if (known.rows[0]?.['known'] !== true) return null;
-      const { rows: [stored] } = await query(`select generation, version from ${reader}.projections where name = $1`, [projection.name]);
-      if (stored === undefined || Number(stored['version']) !== projection.version) return null;
-      const generation = Number(stored['generation']);
-      const offsets = await query(`select topic, partition, next_offset from ${reader}.projection_offsets where projection = $1 and generation = $2`, [projection.name, generation]);
-      const faults = await query(`select count(*) as count from ${reader}.projection_faults where projection = $1 and generation = $2`, [projection.name, generation]);
-      return work({
-        positions: new Map(offsets.rows.map((row) => [`${String(row['topic'])}/${String(row['partition'])}`, Number(row['next_offset'])])),
-        faultCount: Number(faults.rows[0]?.['count'] ?? 0),
-        rows: (table) => pages(query, { schema: generationSchema(namespace, projection.name, generation), table }),
-      });
+    snapshot: (projections, work) => database.transaction(async (query) => {
+      const snapshots = new Map<string, Snapshot>();
+      const { rows: [known] } = await query('select to_regclass($1) is not null as known', [`${reader}.projections`]);
+      for (const projection of known?.['known'] === true ? projections : []) {
+        const snapshot = await snapshotOf(query, namespace, projection);
+        if (snapshot !== null) snapshots.set(projection.name, snapshot);
+      }
+      return work(snapshots);
     }, { isolation: 'repeatable read', isReadOnly: true }),
   };
 };

@@ -73,4 +73,5 @@ export const sagaTimeline = defineTable({
   },
   key: ['topic', 'partition', 'record_offset'],
   indexes: [['saga_id', 'record_offset']],
+  isAppendOnly: true,
 });

@@ -1,0 +1,127 @@
+import { createReadModels, type Database, type Snapshot } from '#adapters/postgres';
+import type { ProjectionDefinition } from '#projections';
+import type { SagaShape } from '#saga-core';
+import type { Codec, EventLog } from '#saga-core/ports';
+import { EntityChains } from './chains.ts';
+import { Correlations } from './correlations.ts';
+import { foundElsewhere, missingInDeadLetters } from './elsewhere.ts';
+import { LogReading, POSITIONS_COMMANDS, stateTopics } from './log-reading.ts';
+import { Positions } from './positions.ts';
+import { type Range, rangesOf, readRange } from './read-log.ts';
+import { ReadModelFold } from './read-models.ts';
+import type { AuditViolation } from './violation.ts';
+
+export type VerifyLogOptions = {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  /** Topic prefix. */
+  readonly namespace: string;
+  /** Every version of every saga that may lie on the log; instances of others are counted, not judged. */
+  readonly definitions: readonly SagaShape[];
+  /** With it, the stored read models are compared with a fold of the log. */
+  readonly database?: Database;
+  readonly projections?: readonly ProjectionDefinition[];
+  /** Nothing runs any more: whatever has not ended, and does not wait for a person, is lost. Default false. */
+  readonly isFinished?: boolean;
+  /** How long past its deadline an open instance may be silent; default 60 s. */
+  readonly overdueMs?: number;
+  /** Wall time, milliseconds since the epoch; default now. */
+  readonly nowMs?: number;
+};
+
+export type LogVerification = {
+  /** At most 1,000; `violationCount` counts all. */
+  readonly violations: readonly AuditViolation[];
+  readonly violationCount: number;
+  readonly recordCount: number;
+  readonly instanceCount: number;
+  readonly openCount: number;
+  /** Instances whose definition is not among those given. */
+  readonly unjudgedCount: number;
+  /** Reports that came after their saga was over and judged: they change nothing. */
+  readonly lateCount: number;
+  /** Compared read models with their rows. */
+  readonly readModels: readonly { readonly name: string; readonly rowCount: number }[];
+  readonly elapsedMs: number;
+};
+
+const VIOLATIONS_MAX = 1_000;
+const OVERDUE_MS = 60_000;
+const SAGAS = 'sagas';
+
+type Found = { readonly list: AuditViolation[]; count: number };
+
+const sagaTopicsOf = (definitions: readonly SagaShape[]): ReadonlySet<string> => new Set(definitions.map((definition) => `sagas.${definition.context}`));
+
+/** States last: an entity's head is then compared with all its records. */
+const readAll = async (log: EventLog, ranges: ReadonlyMap<string, readonly Range[]>, reading: LogReading): Promise<void> => {
+  const isState = (topic: string): boolean => stateTopics.includes(topic);
+  for (const wave of [[...ranges].filter(([topic]) => !isState(topic)), [...ranges].filter(([topic]) => isState(topic))]) {
+    await Promise.all(wave.flatMap(([, each]) => each.map((range) => readRange(log, range, (record) => reading.take(record)))));
+  }
+};
+
+/** What the engine that runs the sagas makes of an instance must be what its row says, where the row is of the log's end. */
+const compareStatuses = (correlations: Correlations, sagas: ReadModelFold | undefined, report: (violation: AuditViolation) => void): void => {
+  for (const [key, status] of sagas === undefined ? [] : correlations.statuses) {
+    const row = sagas?.row(SAGAS, key);
+    const isEnd = status === 'COMPLETED' || status === 'FAILED' || status === 'REFUSED';
+    if (row !== undefined && isEnd && row['ended_at'] !== null && row['status'] !== status) {
+      report({ invariant: 'I7', instance: key, message: `read model sagas says ${String(row['status'])}, the fold of its records ${status}` });
+    }
+  }
+};
+
+const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>): Promise<LogVerification> => {
+  const startedAtMs = performance.now();
+  const { log, codec, namespace, definitions, projections = [] } = options;
+  const found: Found = { list: [], count: 0 };
+  const report = (violation: AuditViolation): void => {
+    found.count++;
+    if (found.list.length < VIOLATIONS_MAX) found.list.push(violation);
+  };
+  const folds = projections.flatMap((projection) => {
+    const snapshot = snapshots.get(projection.name);
+    return snapshot === undefined ? [] : [new ReadModelFold({ projection, snapshot, report })];
+  });
+  const sagaTopics = sagaTopicsOf(definitions);
+  // Ends are taken in this order: on a log that grows meanwhile no state is then ahead of the records it counts.
+  const topics = new Set([...stateTopics, POSITIONS_COMMANDS, ...sagaTopics, ...(folds.length > 0 ? projections.flatMap((projection) => projection.topics) : [])]);
+  const ranges = new Map<string, readonly Range[]>();
+  for (const topic of topics) ranges.set(topic, await rangesOf(log, `${namespace}.${topic}`));
+  const isWhole = [...sagaTopics].every((topic) => (ranges.get(topic) ?? []).every((range) => range.start === 0));
+  const nowMs = options.nowMs ?? Date.now();
+  const correlations = new Correlations({ definitions, report, nowMs, overdueMs: options.overdueMs ?? OVERDUE_MS, isFinished: options.isFinished ?? false, isWhole });
+  const chains = new EntityChains({ report, isWhole });
+  const positions = new Positions(report);
+  positions.areSplitsWhole = (ranges.get(POSITIONS_COMMANDS) ?? []).every((range) => range.start === 0);
+  const reading = new LogReading({ codec, namespace, sagaTopics, correlations, chains, positions, folds, report });
+  await readAll(log, ranges, reading);
+  correlations.finish();
+  chains.finish();
+  positions.finish();
+  const elsewhere = await foundElsewhere(log, namespace, new Set(correlations.unknownCauses.keys()));
+  for (const [eventId, { instance, message }] of correlations.unknownCauses) if (!elsewhere.has(eventId) && isWhole) report({ invariant: 'I8', instance, message });
+  for (const bad of await missingInDeadLetters(log, namespace, reading.bad)) report({ invariant: 'I9', instance: null, message: `${bad.topic}/${bad.partition} offset ${bad.offset} is in no dead letter and cannot be read: ${bad.reason}` });
+  compareStatuses(correlations, folds.find((fold) => fold.name === SAGAS), report);
+  for (const fold of folds) await fold.compare();
+  return {
+    violations: found.list,
+    violationCount: found.count,
+    recordCount: reading.recordCount,
+    ...correlations.counts,
+    readModels: folds.map(({ name, rowCount }) => ({ name, rowCount })),
+    elapsedMs: Math.round(performance.now() - startedAtMs),
+  };
+};
+
+/**
+ * Reads the log from its start and checks everything that must hold of it: one outcome and one end, the order of steps, undoing in
+ * reverse, chains without gap or edit, one partition and a known cause, positions as the sums of their fills, nothing lost; and
+ * that the stored read models are the fold of the log. Memory is bounded by what is open or just over, and by the read models.
+ */
+export const verifyLog = async (options: VerifyLogOptions): Promise<LogVerification> => {
+  const { database, projections = [], namespace } = options;
+  if (database === undefined || projections.length === 0) return verify(options, new Map());
+  return createReadModels({ database, namespace }).snapshot(projections, (snapshots) => verify(options, snapshots));
+};
