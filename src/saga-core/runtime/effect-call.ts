@@ -1,9 +1,9 @@
 import type { EffectHandler } from '../definition/handlers.ts';
 import type { CompensationResult, Reconciled, StepResult } from '../definition/results.ts';
-import { ambiguous, unknown } from '../definition/results.ts';
+import { ambiguous, transient, unknown } from '../definition/results.ts';
 import type { SagaContext } from '../definition/context.ts';
 import type { SagaShape } from '../definition/saga.ts';
-import type { Cancel, Clock } from '../ports/index.ts';
+import type { Clock } from '../ports/index.ts';
 
 /** How long a handler may take to answer after its signal was aborted. */
 export const ABORT_GRACE_MS = 1_000;
@@ -28,16 +28,20 @@ export class BoundedCall {
   /** The handler's answer; what it throws, and its silence after the limit, become `otherwise`. */
   run<Answer>(limitMs: number, call: (signal: AbortSignal) => Promise<Answer>, otherwise: (reason: string) => Answer): Promise<Answer> {
     return new Promise((resolve) => {
-      const timers: Cancel[] = [];
-      const settle = (answer: Answer): void => {
-        for (const cancel of timers) cancel();
-        resolve(answer);
-      };
-      timers.push(this.#clock.after(limitMs, () => {
+      let cancel = this.#clock.after(limitMs, () => {
         this.abort(`time limit of ${limitMs} ms`);
-        timers.push(this.#clock.after(ABORT_GRACE_MS, () => settle(otherwise(`no answer within ${limitMs} ms`))));
-      }));
-      call(this.#controller.signal).then(settle, (error: unknown) => settle(otherwise(error instanceof Error ? error.message : String(error))));
+        cancel = this.#clock.after(ABORT_GRACE_MS, () => resolve(otherwise(`no answer within ${limitMs} ms`)));
+      });
+      call(this.#controller.signal).then(
+        (answer) => {
+          cancel();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          cancel();
+          resolve(otherwise(error instanceof Error ? error.message : String(error)));
+        },
+      );
     });
   }
 }
@@ -58,6 +62,8 @@ export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): 
   const untilMs = clock.monotonicMillis() + run.limitMs;
   const leftMs = (): number => Math.max(1, untilMs - clock.monotonicMillis());
   const found = run.isReconciledFirst ? await reconcile(clock, run) : null;
+  // The process stood still, or the look-up took the whole limit: a call now might come after somebody else's conclusion.
+  if (found?.status === 'absent' && clock.monotonicMillis() >= untilMs) return transient(`the limit of ${run.limitMs} ms passed before the call`);
   let result: Reconciled = found === null || found.status === 'absent' ? await call.run<StepResult>(leftMs(), (signal) => handler.execute(context, signal), unknown) : found;
   for (let polls = 0; result.status === 'pending' && polls < POLLS_MAX && !call.signal.aborted; polls++) {
     await sleep(clock, Math.min(result.pollAfterMs, leftMs()));

@@ -4,7 +4,7 @@ import { completed, type Completed, type CompensationResult, type StepFailure, t
 import type { FailureView } from '../definition/context.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import type { RetryPolicy } from '../definition/step.ts';
-import { type Action, type ChildEnd, type CompiledStep, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
+import { type Action, type ChildEnd, type CompiledStep, compensationKey, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
 import type { RecordToWrite } from '../ports/index.ts';
 import { type Answers, stepsCompensated, type Where } from './answers.ts';
 import type { OutputReader } from './context.ts';
@@ -105,9 +105,9 @@ export class SagaActions {
     }
     const isSuspect = isSuspected(entry, where);
     const isBlind = definition.intent === true && isSuspect && this.#effectHandler(where.step).reconcile === undefined;
-    if (isBlind && this.#isEarly(entry, key, definition.timeoutMs)) return null;
+    if (this.#isUnconfirmed(entry, key) || (isBlind && this.#isEarly(entry, key, definition.timeoutMs))) return null;
     if (attemptNumber === 1) this.#options.environment.counters.triggered++;
-    this.#inBackground(entry, async (call) => {
+    this.#inBackground(entry, key, async (call) => {
       const run: EffectRun = {
         handler: this.#effectHandler(where.step),
         context: this.#context(entry, where, attemptNumber, 'execute'),
@@ -118,6 +118,15 @@ export class SagaActions {
       return () => this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry });
     });
     return null;
+  }
+
+  /** This process may have stood still and lost the partition: no call until the group has confirmed. Asks again soon. */
+  #isUnconfirmed(entry: Entry, key: string): boolean {
+    const { environment, wakeAt } = this.#options;
+    if (environment.isConfirmedOwner()) return false;
+    entry.busy?.delete(key);
+    wakeAt(entry, environment.clock.nowMillis() + CONFIRMATION_POLL_MS);
+    return true;
   }
 
   /**
@@ -146,7 +155,7 @@ export class SagaActions {
       if (isSuspect && this.#isEarly(entry, key, limitMs)) return null;
       return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
     }
-    this.#inBackground(entry, async () => {
+    this.#inBackground(entry, key, async () => {
       const { environment } = this.#options;
       const found = await reconcile(environment.clock, { handler, context: this.#context(entry, where, Math.max(1, attempts), 'execute'), limitMs, isReconciledFirst: true });
       return () => {
@@ -231,7 +240,9 @@ export class SagaActions {
     const handler = erase<Pick<EffectHandler<SagaShape>, 'compensate'>>(where.step.handler);
     const undo = handler.compensate;
     if (policy.kind === 'none' || undo === undefined) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
-    this.#inBackground(entry, async (call) => {
+    const key = compensationKey(where.step, where.item);
+    if (this.#isUnconfirmed(entry, key)) return null;
+    this.#inBackground(entry, key, async (call) => {
       const context = this.#context(entry, where, attemptNumber, 'compensate');
       const data = this.#compensationData(entry.instance, where);
       const result = await compensation(call, policy.timeoutMs, (signal) => undo(context, data, failureOf(entry.instance), signal));
@@ -257,10 +268,12 @@ export class SagaActions {
   }
 
   /** Runs a call with bounded concurrency; its records are written unless the task or the instance has ended meanwhile. */
-  #inBackground(entry: Entry, work: (call: BoundedCall) => Promise<() => readonly RecordToWrite[]>): void {
+  #inBackground(entry: Entry, key: string, work: (call: BoundedCall) => Promise<() => readonly RecordToWrite[]>): void {
     const { environment, submit } = this.#options;
     if (this.#calls.size >= environment.limits.effectsMax) {
-      this.#waiting.push(() => this.#inBackground(entry, work));
+      this.#waiting.push(() => {
+        if (!this.#isUnconfirmed(entry, key)) this.#inBackground(entry, key, work);
+      });
       return;
     }
     const call = new BoundedCall(environment.clock);
@@ -302,6 +315,8 @@ export class SagaActions {
     return erase<ChildHandler<SagaShape>>(step.handler);
   }
 }
+
+const CONFIRMATION_POLL_MS = 250;
 
 /** A predecessor may have called the vendor for this slot. Where intents are declared, only if the log holds one that is not ours. */
 const isSuspected = (entry: Entry, where: Where): boolean => {

@@ -20,6 +20,11 @@ export type TaskEnvironment = {
   readonly partitionsOf: (topic: string) => number;
   readonly counters: Counters;
   readonly limits: TaskLimits;
+  /**
+   * The group has confirmed this member within its session, so nobody else can own its partitions yet. A process that
+   * stood still must not call a vendor before it has heard: no fence stops a call.
+   */
+  readonly isConfirmedOwner: () => boolean;
 };
 
 /** Bounds of one task; times in milliseconds. */

@@ -42,6 +42,8 @@ export type Worker = {
 
 type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<void>; readonly isLive: boolean; readonly openCount?: number; readonly openIds?: readonly string[] };
 
+/** Of a group member, unless configured (RUNTIME 2.1). */
+const SESSION_TIMEOUT_MS = 10_000;
 const RESTART_FIRST_MS = 20;
 const RESTART_MAX_MS = 5_000;
 
@@ -97,6 +99,8 @@ class ParticipantHost {
   readonly #attempts = new Map<string, number>();
   #assigned = new Set<string>();
   #membership: Membership | null = null;
+  /** When the first join was asked for. */
+  #joinedAtMs = 0;
   #environment: TaskEnvironment | null = null;
   #isStopped = false;
   readonly #catalogue: ReturnType<typeof catalogueOf>;
@@ -151,9 +155,11 @@ class ParticipantHost {
       partitionsOf: await loadPartitionCounts(options.log, topicsOf(this.#participant, this.#catalogue.contexts, names)),
       counters: this.#counters,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      isConfirmedOwner: () => this.#isConfirmedOwner(),
     };
     // A participant that neither owns a step nor keeps an entity has nothing to be assigned.
     if (topics.length === 0) return;
+    this.#joinedAtMs = options.clock.monotonicMillis();
     await new Promise<void>((resolve, reject) => {
       options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
         onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve); },
@@ -162,6 +168,13 @@ class ParticipantHost {
         beforeRejoin: () => Promise.resolve(),
       }).then((membership) => { this.#membership = membership; }, reject);
     });
+  }
+
+  /** Until the first join has answered there is no task that could ask. */
+  #isConfirmedOwner(): boolean {
+    const { clock, membership } = this.#options;
+    const confirmedAtMs = this.#membership?.confirmedAtMonotonicMs() ?? this.#joinedAtMs;
+    return clock.monotonicMillis() - confirmedAtMs < (membership?.sessionTimeoutMs ?? SESSION_TIMEOUT_MS);
   }
 
   async stop(): Promise<void> {
