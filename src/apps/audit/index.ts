@@ -1,3 +1,2 @@
 export { type LogVerification, verifyLog, type VerifyLogOptions } from './verify-log.ts';
 export type { AuditViolation } from './violation.ts';
-export { readSaga, type ReadSagaOptions } from './read-saga.ts';
