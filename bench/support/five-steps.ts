@@ -1,5 +1,5 @@
-import { compensated, completed, defineParticipant, defineSaga, event, type EventType, eventType, implementEffect, initiate, NO_RETRY, none, type ParticipantDefinition, requireCompensation, undo } from '#saga-core';
-import { envelopeSchema } from '#contracts/core';
+import { compensated, completed, defineParticipant, defineSaga, event, type EventType, eventType, implementAwait, implementEffect, initiate, NO_RETRY, none, type ParticipantDefinition, requireCompensation, undo } from '#saga-core';
+import { envelopeSchema, sagaSignalled } from '#contracts/core';
 
 type Load = { readonly filler: string; readonly mustFail: boolean };
 
@@ -52,18 +52,16 @@ export const participants = (): readonly ParticipantDefinition[] => [
 /** Every type the run writes, for the codec. */
 export const benchTypes: readonly EventType<unknown>[] = [requested, ...outputs];
 
-let open: (() => void) | null = null;
-let opened: Promise<void> = Promise.resolve();
+/** The same saga, but step 4 waits for a signal that never comes: instances stay open, as they do while somebody is waited for. */
+const waitingSteps = defineSaga({
+  ...fiveSteps,
+  steps: { ...fiveSteps.steps, step_4: { kind: 'await', timeoutMs: 0, onLimit: 'fail', listensTo: [sagaSignalled], owner: 'four', number: 4, after: 'step_3', output: done4, compensation: none('it only waits') } },
+});
 
-/** Ends the waiting of every held step. */
-export const release = (): void => open?.();
-
-/** The same participants, but step 4 does not answer before `release`: sagas stay open. */
-export const heldParticipants = (): readonly ParticipantDefinition[] => {
-  opened = new Promise((resolve) => { open = resolve; });
-  const held = { ...noop(done4, 'step_3'), execute: async (): Promise<ReturnType<typeof requireCompensation>> => {
-    await opened;
-    return requireCompensation('held for the measurement');
-  } };
-  return participants().map((participant) => (participant.name === 'four' ? defineParticipant({ name: 'four', steps: [implementEffect(fiveSteps, 'step_4', held)] }) : participant));
-};
+export const waitingParticipants = (): readonly ParticipantDefinition[] => [
+  defineParticipant({ name: 'one', initiates: [initiate(waitingSteps)], steps: [implementEffect(waitingSteps, 'step_1', noop(done1, null))] }),
+  defineParticipant({ name: 'two', steps: [implementEffect(waitingSteps, 'step_2', noop(done2, 'step_1'))] }),
+  defineParticipant({ name: 'three', steps: [implementEffect(waitingSteps, 'step_3', noop(done3, 'step_2'))] }),
+  defineParticipant({ name: 'four', steps: [implementAwait(waitingSteps, 'step_4', { initial: null, fold: (state: null) => state, verdict: () => null })] }),
+  defineParticipant({ name: 'five', steps: [implementEffect(waitingSteps, 'step_5', noop(done5, 'step_4'))] }),
+];

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createWorker, systemClock, systemRandom, topicNames } from '#saga-core/runtime';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createWorker, systemClock, systemRandom } from '#saga-core/runtime';
 import type { RawLimit } from '../adapter-raw.ts';
 import { FILLER, type Stage, type Target, closedLoop, loaded, setUp } from './run-sagas.ts';
-import { fiveSteps, heldParticipants, participants, release } from './five-steps.ts';
+import { fiveSteps, waitingParticipants } from './five-steps.ts';
 
 export type Percentiles = { readonly p50: number; readonly p95: number; readonly p99: number };
 export type LoadReport = {
@@ -25,6 +27,12 @@ const WARM_UP_SAGAS = 2_000;
 const CLOSED_LOOP_SAGAS = 300;
 const OPEN_SAGAS = 10_000;
 const OWNERS = 5;
+const THREE_DONE = new Set(['one', 'two', 'three']);
+const POLL_MS = 20;
+/** Read-backs and position commits come to rest. */
+const SETTLE_MS = 2_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => systemClock.after(ms, resolve));
 
 const percentiles = (values: readonly number[]): Percentiles => {
   const sorted = values.toSorted((a, b) => a - b);
@@ -63,32 +71,37 @@ const underLoad = async (stage: Stage, options: { readonly inFlight: number; rea
   };
 };
 
-const heapBytes = (): number => {
-  globalThis.gc?.();
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+/** Live bytes: what two collections, some time apart, leave. */
+const heapBytes = async (): Promise<number> => {
+  for (let round = 0; round < 2; round++) {
+    await pause(SETTLE_MS);
+    collectGarbage();
+  }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 };
 
 /**
- * 10,000 sagas that wait in step 4: the memory that five participants hold for them, and how long a second worker takes
- * from its fences to being live on every partition.
+ * 10,000 sagas on one partition that wait in step 4: the memory that five participants in one process hold for them, and how
+ * long a second worker takes from its fences to being live for all of them.
  */
 const openSagas = async (target: Target): Promise<{ readonly bytesPerOpenSaga: number; readonly takeoverSeconds: number }> => {
-  const stage = await setUp(target, `open${Date.now()}`, { participants: heldParticipants(), partitions: 1 });
-  const before = heapBytes();
-  const starts = Array.from({ length: OPEN_SAGAS }, () => stage.client.start(fiveSteps, { filler: FILLER, mustFail: false }));
-  await Promise.all(starts);
-  const isOpen = (): boolean => stage.worker.status().every((status) => status.openInstances === OPEN_SAGAS);
-  const isHeld = (): boolean => stage.worker.status().some((status) => status.participant === 'four' && status.counters.triggered === OPEN_SAGAS);
-  while (!isOpen() || !isHeld()) await new Promise((resolve) => setImmediate(resolve));
-  await stage.idle();
-  const bytesPerOpenSaga = (heapBytes() - before) / OPEN_SAGAS / OWNERS;
+  const stage = await setUp(target, `open${Date.now()}`, { participants: waitingParticipants(), partitions: 1 });
+  const before = await heapBytes();
+  await Promise.all(Array.from({ length: OPEN_SAGAS }, () => stage.client.start(fiveSteps, { filler: FILLER, mustFail: false })));
+  const isWaiting = (): boolean => stage.worker.status().every(({ participant, counters }) => counters.completed === (THREE_DONE.has(participant) ? OPEN_SAGAS : 0));
+  while (!isWaiting()) await pause(POLL_MS);
+  const bytesPerOpenSaga = ((await heapBytes()) - before) / OPEN_SAGAS / OWNERS;
   await stage.worker.stop();
-  const successor = createWorker({ participants: participants(), log: stage.log, codec: stage.codec, clock: systemClock, random: systemRandom, namespace: topicNames(stage.namespace).namespace });
+  const successor = createWorker({ participants: waitingParticipants(), log: stage.log, codec: stage.codec, clock: systemClock, random: systemRandom, namespace: stage.namespace });
   const begunMs = performance.now();
   await successor.start();
   const takeoverSeconds = (performance.now() - begunMs) / 1_000;
-  release();
+  const found = successor.status().map(({ openInstances }) => openInstances);
+  if (found.some((count) => count !== OPEN_SAGAS)) throw new Error(`the successor found ${found.join(', ')} open sagas, not ${OPEN_SAGAS} each`);
   await successor.stop();
   await stage.close();
   return { bytesPerOpenSaga, takeoverSeconds };

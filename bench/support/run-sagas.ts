@@ -7,12 +7,9 @@ import type { Codec, EventLog } from '#saga-core/ports';
 import { benchTypes, fiveSteps, participants } from './five-steps.ts';
 
 export type Target = { readonly brokers: readonly string[]; readonly registryUrl: string };
-export type Stage = { readonly namespace: string; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly worker: Worker; readonly idle: () => Promise<void>; readonly close: () => Promise<void> };
+export type Stage = { readonly namespace: string; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly worker: Worker; readonly close: () => Promise<void> };
 
 const PARTITIONS = 2;
-/** So many sagas may wait in their handlers at once. */
-const EFFECTS_MAX = 20_000;
-const IDLE_MS = 2_000;
 export const FILLER = 'x'.repeat(200);
 
 /** Topics, worker with the five participants and a client, in a namespace of its own. */
@@ -28,7 +25,7 @@ export const setUp = async (target: Target, namespace: string, options: { readon
   const codec = createSchemaCodec({ registryUrl: target.registryUrl, autoRegister: true, topicsOf: () => [names.saga('bench')] });
   await codec.prepare([...benchTypes, ...allEventTypes.filter((type) => type.name.startsWith('chorus.') || type.name.startsWith('ops.'))]);
   const common = { log, codec, clock: systemClock, random: systemRandom, namespace };
-  const worker = createWorker({ ...common, participants: running, limits: { effectsMax: EFFECTS_MAX } });
+  const worker = createWorker({ ...common, participants: running });
   await worker.start();
   const client = createClient(common);
   const close = async (): Promise<void> => {
@@ -38,8 +35,7 @@ export const setUp = async (target: Target, namespace: string, options: { readon
     await admin.deleteTopics(topics);
     await admin.close();
   };
-  const idle = (): Promise<void> => new Promise((resolve) => systemClock.after(IDLE_MS, resolve));
-  return { namespace, log, codec, client, worker, idle, close };
+  return { namespace, log, codec, client, worker, close };
 };
 
 export const runOne = async (stage: Stage, mustFail: boolean): Promise<number> => {

@@ -1,5 +1,5 @@
 import type { DataType, EventType } from '#contracts/core';
-import { erase, idempotencyKey, parseSagaId, InvariantViolation, type SagaId } from '#kernel';
+import { erase, type IdempotencyKey, idempotencyKey, parseSagaId, InvariantViolation, type SagaId } from '#kernel';
 import type { SagaContext } from '../definition/context.ts';
 import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, type Instance, itemsOf } from '../engine/index.ts';
@@ -18,7 +18,7 @@ export class OutputReader {
   outputsOf(instance: Instance): Outputs {
     return {
       start: this.start(instance),
-      of: <Payload>(step: string, type: EventType<Payload> | DataType<Payload>): Payload | null => this.#as(instance, step, type),
+      of: <Payload>(step: string, type: EventType<Payload> | DataType<Payload>): Payload | null => this.as(instance, step, type),
     };
   }
 
@@ -30,37 +30,11 @@ export class OutputReader {
     return this.#codec.decodeData(bytes);
   }
 
-  /** Outputs are read when asked for: a call that waits sees what its instance has folded meanwhile. */
-  context(holder: { readonly instance: Instance }, options: { readonly step: CompiledStep | null; readonly item: string | null; readonly attempt: number; readonly nowMs: number; readonly phase: 'execute' | 'compensate' }): SagaContext {
-    const reader = this;
-    const { instance } = holder;
-    const { step, item } = options;
-    const stepName = step?.name ?? '';
-    return erase<SagaContext>({
-      sagaId: sagaIdOf(instance.correlationId),
-      sagaType: instance.saga.definition.type,
-      subSaga: instance.subSaga,
-      stepName,
-      item,
-      get idempotencyKey() {
-        return idempotencyKey({ correlationId: instance.correlationId, subSaga: instance.subSaga, step: stepName, item, phase: options.phase });
-      },
-      attempt: options.attempt,
-      startedAtMillis: instance.startedAtMs,
-      deadlineMillis: instance.deadlineAtMs,
-      nowMillis: options.nowMs,
-      startEventId: instance.triggerEventId,
-      get start() {
-        return reader.start(instance);
-      },
-      output: (name: string) => reader.#output(holder.instance, name)?.value ?? null,
-      outputAs: (name: string, type: EventType<unknown> | DataType<unknown>) => reader.#as(holder.instance, name, type),
-      items: (name: string, type: EventType<unknown>) => reader.#items(holder.instance, name, type),
-      arrival: (type: EventType<unknown>) => reader.#arrival(instance, step, item, type),
-    });
+  context(holder: InstanceHolder, call: ContextCall): SagaContext {
+    return erase<SagaContext>(new ContextView(this, holder, call));
   }
 
-  #output(instance: Instance, name: string): Decoded | null {
+  output(instance: Instance, name: string): Decoded | null {
     const index = instance.saga.indexOf.get(name);
     const step = index === undefined ? undefined : instance.saga.steps[index];
     if (step === undefined) throw new InvariantViolation(`${instance.saga.definition.type} has no step ${JSON.stringify(name)}`);
@@ -69,12 +43,12 @@ export class OutputReader {
     return bytes === null ? null : this.decode(bytes);
   }
 
-  #as<Payload>(instance: Instance, name: string, type: EventType<Payload> | DataType<Payload>): Payload | null {
-    const output = this.#output(instance, name);
+  as<Payload>(instance: Instance, name: string, type: EventType<Payload> | DataType<Payload>): Payload | null {
+    const output = this.output(instance, name);
     return output === null || output.type !== type.name ? null : erase<Payload>(output.value);
   }
 
-  #items(instance: Instance, name: string, type: EventType<unknown>): ReadonlyMap<string, unknown> {
+  items(instance: Instance, name: string, type: EventType<unknown>): ReadonlyMap<string, unknown> {
     const index = instance.saga.indexOf.get(name) ?? -1;
     const found = [...itemsOf(instance, index)].filter(([, slot]) => slot.outcome === 'completed' && slot.output !== null);
     found.sort(([, a], [, b]) => a.outcomeAtMs - b.outcomeAtMs);
@@ -86,11 +60,95 @@ export class OutputReader {
     return payloads;
   }
 
-  #arrival(instance: Instance, step: CompiledStep | null, item: string | null, type: EventType<unknown>): unknown {
+  arrival(instance: Instance, step: CompiledStep | null, item: string | null, type: EventType<unknown>): unknown {
     const bytes = step === null || item === null ? null : (itemsOf(instance, step.index).get(item)?.openedWith ?? null);
     if (bytes === null) return null;
     const decoded = this.decode(bytes);
     return decoded.type === type.name ? decoded.value : null;
+  }
+}
+
+type InstanceHolder = { readonly instance: Instance };
+type ContextCall = { readonly step: CompiledStep | null; readonly item: string | null; readonly attempt: number; readonly nowMs: number; readonly phase: 'execute' | 'compensate' };
+
+/**
+ * The context of one call. Everything is read when asked for: a call that waits sees what its instance has folded meanwhile,
+ * and thousands of waiting calls hold three references each.
+ */
+class ContextView {
+  readonly #reader: OutputReader;
+  readonly #holder: InstanceHolder;
+  readonly #call: ContextCall;
+
+  constructor(reader: OutputReader, holder: InstanceHolder, call: ContextCall) {
+    this.#reader = reader;
+    this.#holder = holder;
+    this.#call = call;
+  }
+
+  get sagaId(): SagaId {
+    return sagaIdOf(this.#holder.instance.correlationId);
+  }
+
+  get sagaType(): string {
+    return this.#holder.instance.saga.definition.type;
+  }
+
+  get subSaga(): string | null {
+    return this.#holder.instance.subSaga;
+  }
+
+  get stepName(): string {
+    return this.#call.step?.name ?? '';
+  }
+
+  get item(): string | null {
+    return this.#call.item;
+  }
+
+  get idempotencyKey(): IdempotencyKey {
+    const { correlationId, subSaga } = this.#holder.instance;
+    return idempotencyKey({ correlationId, subSaga, step: this.stepName, item: this.#call.item, phase: this.#call.phase });
+  }
+
+  get attempt(): number {
+    return this.#call.attempt;
+  }
+
+  get startedAtMillis(): number {
+    return this.#holder.instance.startedAtMs;
+  }
+
+  get deadlineMillis(): number | null {
+    return this.#holder.instance.deadlineAtMs;
+  }
+
+  get nowMillis(): number {
+    return this.#call.nowMs;
+  }
+
+  get startEventId(): string {
+    return this.#holder.instance.triggerEventId;
+  }
+
+  get start(): unknown {
+    return this.#reader.start(this.#holder.instance);
+  }
+
+  output(name: string): unknown {
+    return this.#reader.output(this.#holder.instance, name)?.value ?? null;
+  }
+
+  outputAs(name: string, type: EventType<unknown> | DataType<unknown>): unknown {
+    return this.#reader.as(this.#holder.instance, name, type);
+  }
+
+  items(name: string, type: EventType<unknown>): ReadonlyMap<string, unknown> {
+    return this.#reader.items(this.#holder.instance, name, type);
+  }
+
+  arrival(type: EventType<unknown>): unknown {
+    return this.#reader.arrival(this.#holder.instance, this.#call.step, this.#call.item, type);
   }
 }
 

@@ -3,7 +3,7 @@ import { erase } from '#kernel';
 import type { EntityDefinition } from '../definition/entity.ts';
 import { event } from '../definition/results.ts';
 import type { Codec, DecodedEvent, RecordToWrite } from '../ports/index.ts';
-import { type ChainHead, NO_CHAIN } from './chain.ts';
+import { type ChainHead, hashBytes, headOf, NO_CHAIN } from './chain.ts';
 import type { Records } from './records.ts';
 
 /** One entity key as its task holds it. */
@@ -35,7 +35,7 @@ export class EntityStates {
   load(decoded: DecodedEvent): void {
     const { key, state, version, observedAt } = erase<EntityState>(decoded.payload());
     const { chain } = decoded.envelope;
-    this.#keys.set(key, { key, state: this.#codec.decodeData(state).value, version, observedAtMs: observedAt, head: { seq: chain.seq, hash: chain.prevHash } });
+    this.#keys.set(key, { key, state: this.#codec.decodeData(state).value, version, observedAtMs: observedAt, head: headOf(chain.seq, chain.prevHash) });
   }
 
   /** The state record carries the head of the entity's chain of outcomes: number and hash of the last one. */
@@ -45,7 +45,7 @@ export class EntityStates {
     return records.plain(at.topic, keyed.key, event(entityState, payload), {
       eventId: `state:${this.#definition.name}/${keyed.key}:${keyed.version}`,
       partition: at.partition,
-      chain: { id: `${this.#definition.name}/${keyed.key}`, seq: keyed.head.seq, prevHash: keyed.head.hash },
+      chain: { id: `${this.#definition.name}/${keyed.key}`, seq: keyed.head.seq, prevHash: hashBytes(keyed.head) },
     });
   }
 }

@@ -4,7 +4,7 @@ import {
   begin, begins, compensationKey, type CompiledSaga, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
   isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY, withPinnedLimits,
 } from '../engine/index.ts';
-import { advanced, bodyHash, type ChainHead, NO_CHAIN } from './chain.ts';
+import { type ChainHead, headAt, NO_CHAIN } from './chain.ts';
 
 /** An open instance with what only this task knows of it. */
 export type Entry = {
@@ -173,7 +173,7 @@ export class InstanceTable {
   #follow(entry: Entry, record: FoldedRecord): void {
     const { chain } = record.envelope;
     if (chain.id === this.#participant && chain.seq > entry.head.seq) {
-      entry.head = chain.seq === entry.head.seq + 1 ? advanced(entry.head, record.value) : { seq: chain.seq, hash: bodyHash(record.value) };
+      entry.head = headAt(chain.seq, record.value);
     }
     const { busy } = entry;
     if (busy !== null && busy.size > 0) {

@@ -4,7 +4,7 @@ import type { SagaRef } from '../definition/entity.ts';
 import type { DomainEvent, EntityCommand } from '../definition/results.ts';
 import { type CompiledStep, type Instance, keyOf, numbersOf } from '../engine/index.ts';
 import type { Clock, Codec, RecordToWrite } from '../ports/index.ts';
-import { advanced, type ChainHead } from './chain.ts';
+import { type ChainHead, headAt, linkAfter } from './chain.ts';
 import type { TopicNames } from './topics.ts';
 
 export type RecordsOptions = {
@@ -80,7 +80,7 @@ export class Records {
       startedAt: instance.startedAtMs,
       timeout: instance.timeoutMs,
       idempotencyKey: step === null ? null : idempotencyKey({ correlationId: instance.correlationId, subSaga: instance.subSaga, step: step.name, item: marks.item ?? null, phase: marks.phase ?? 'execute' }),
-      chain: { id: participant, seq: head.seq + 1, prevHash: head.hash },
+      chain: linkAfter(participant, head),
     });
   }
 
@@ -107,7 +107,7 @@ export class Records {
       startedAt: to.startedAt,
       timeout: to.timeout,
       idempotencyKey: to.stepName === null ? null : idempotencyKey({ correlationId: to.correlationId, subSaga: to.subSaga, step: to.stepName, item: to.stepItem, phase: marks.phase ?? 'execute' }),
-      chain: { id: chain.id, seq: chain.head.seq + 1, prevHash: chain.head.hash },
+      chain: linkAfter(chain.id, chain.head),
     });
   }
 
@@ -152,7 +152,7 @@ export class Records {
 
   #written(head: ChainHead, topic: string, key: string, event: DomainEvent, envelope: Envelope): Written {
     const record = this.#record(topic, key, envelope, event);
-    return { record, head: record.value === null ? head : advanced(head, record.value) };
+    return { record, head: record.value === null ? head : headAt(head.seq + 1, record.value) };
   }
 
   #record(topic: string, key: string, envelope: Envelope, event: DomainEvent, partition?: number): RecordToWrite {
