@@ -31,3 +31,13 @@ declare module 'kafkajs/src/instrumentation/emitter.js' {
   const Emitter: new () => import('./kafkajs-types.ts').InstrumentationEmitter;
   export default Emitter;
 }
+declare module 'kafkajs/src/protocol/decoder.js' {
+  const Decoder: new (bytes: Buffer) => object;
+  export default Decoder;
+}
+declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
+  const decode: (decoder: object) => Promise<{
+    readonly records: readonly { readonly offset: string; readonly timestamp: string; readonly key: Buffer | null; readonly value: Buffer | null }[];
+  }>;
+  export default decode;
+}

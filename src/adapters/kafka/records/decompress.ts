@@ -1,5 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { lz4Decompress } from './lz4.ts';
 import { ReadFault } from './read-fault.ts';
+import { snappyDecompress } from './snappy.ts';
 
 const GZIP = 1;
 const SNAPPY = 2;
@@ -17,9 +19,11 @@ export const decompress = (codec: number, bytes: Buffer): Buffer => {
       case ZSTD:
         return zstdDecompressSync(bytes, { maxOutputLength: INFLATED_BYTES_MAX });
       case SNAPPY:
+        return snappyDecompress(bytes, INFLATED_BYTES_MAX);
       case LZ4:
+        return lz4Decompress(bytes, INFLATED_BYTES_MAX);
       default:
-        throw new ReadFault('UNSUPPORTED_CODEC', `compression codec ${codec} is not supported: set compression.type to producer, gzip or zstd`);
+        throw new ReadFault('UNSUPPORTED_CODEC', `compression codec ${codec} is not known: set the topic's compression.type to one of gzip, snappy, lz4, zstd`);
     }
   } catch (thrown) {
     if (thrown instanceof ReadFault) throw thrown;
