@@ -13,7 +13,7 @@ type Handler = StepImplementation['handler'];
 
 const LOOK_UP_LIMIT_MS = 500;
 /** Sagas that fit on one shelf: more are refused. */
-const SHELF_SIZE = 3;
+export const SHELF_SIZE = 3;
 const SHELF_COUNT = 2;
 
 const shelfOf = (context: SagaContext): string => `shelf-${[...context.sagaId].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % SHELF_COUNT}`;

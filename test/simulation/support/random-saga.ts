@@ -18,11 +18,12 @@ const randomAfter = (random: SimulatedRandom, earlier: readonly string[]): After
 
 const randomCompensation = (random: SimulatedRandom): Compensation => {
   if (random.chance(0.15)) return none('nothing to undo in this simulation');
+  if (random.chance(0.1)) return { kind: 'kept', what: 'stays in this simulation', retry: { maxAttempts: 1, initialDelayMs: 0, maxDelayMs: 0, multiplier: 1 }, timeoutMs: 1_500 };
   return undo({ retry: { maxAttempts: 2, initialDelayMs: 200, maxDelayMs: 1_000, multiplier: 2 }, timeoutMs: 1_500 });
 };
 
 const randomStep = (random: SimulatedRandom, number: number, earlier: readonly string[]): StepDefinition => {
-  const common = { number, after: randomAfter(random, earlier), compensation: randomCompensation(random) };
+  const common = { number, after: randomAfter(random, earlier), compensation: randomCompensation(random), ...(random.chance(0.15) ? { when: random.pick(['always', 'never']) } : {}) };
   const owner = random.pick(OWNERS);
   const draw = random.next();
   if (draw < 0.2) return { ...common, kind: 'entity', owner: ENTITY_OWNER, entity: 'shelves', output: receipt };
@@ -47,6 +48,7 @@ export const randomSaga = (random: SimulatedRandom): SagaDefinition => {
     timeoutMs: random.chance(0.4) ? 2_000 + random.integer(20_000) : 0,
     totalSteps: count,
     steps,
+    predicates: { always: () => ({ holds: true }), never: () => ({ holds: false, why: 'never in this simulation' }) },
     completed: { emits: null },
     failed: { emits: null },
   });

@@ -1,18 +1,19 @@
 import {
   brokerObservationRecorded, compensationCompleted, compensationFailed, compensationRequested, childSagaEnded, entityPosition, entityState, entityTick, instanceCheckpoint, instanceParked,
-  opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
+  type EntityState, opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 } from '#contracts/core';
+import { erase } from '#kernel';
 import type { SagaDefinition } from '#saga-core';
 import type { Codec, EventLog } from '#saga-core/ports';
 import { bodyHash, createClient, createWorker, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
 import {
   type AuditedRecord, type BrokerMutants, createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedProcess, createSimulatedRandom,
-  type MemoryCluster, type SimulatedClock, type SimulatedProcess, type SimulatedRandom, type Verification, verifyRecords,
+  type MemoryCluster, type SimulatedClock, type SimulatedProcess, type SimulatedRandom, type Verification, type Violation, verifyRecords,
 } from '#saga-core/testing';
 import { faultPlan, pauseDurationMs, randomWeather, type Weather } from './chaos.ts';
-import { participantsOf } from './participants.ts';
+import { participantsOf, SHELF_SIZE } from './participants.ts';
 import { CONTEXT, randomSaga } from './random-saga.ts';
-import { simulatedTypes } from './types.ts';
+import { type Shelf, simulatedTypes } from './types.ts';
 import { createVendor, type Vendor } from './vendor.ts';
 
 const NAMESPACE = 'sim';
@@ -200,6 +201,31 @@ const audit = async (world: World): Promise<readonly AuditedRecord[]> => {
   return found;
 };
 
+/** I6 of the simulated entity: it holds exactly what the records say, each once, and never more than fits. */
+const shelfFaults = async (world: World, records: readonly AuditedRecord[]): Promise<readonly Violation[]> => {
+  const codec = await world.newCodec();
+  const holders = new Map<string, readonly string[]>();
+  for (let partition = 0; partition < PARTITION_COUNT; partition++) {
+    for (const entry of world.cluster.entries({ topic: names.state('shelves'), partition })) {
+      if (entry.kind !== 'record' || entry.transaction?.status !== 'committed' || entry.record.value === null) continue;
+      const decoded = codec.decode(entry.record.value);
+      if (decoded.status !== 'decoded' || decoded.type !== entityState.name) continue;
+      const { key, state } = erase<EntityState>(decoded.payload());
+      holders.set(key, erase<{ readonly value: Shelf }>(codec.decodeData(state)).value.holders);
+    }
+  }
+  const stepOf = (record: AuditedRecord): string => `${record.envelope.correlationId ?? ''}:${record.envelope.stepName ?? ''}:execute`;
+  const isEntityStep = (record: AuditedRecord): boolean => world.saga.steps[record.envelope.stepName ?? '']?.kind === 'entity';
+  const isUndone = (record: AuditedRecord): boolean => record.type === 'chorus.CompensationCompleted' && !erase<{ readonly kept: boolean }>(record.payload).kept;
+  const undone = new Set(records.filter((record) => isEntityStep(record) && isUndone(record)).map(stepOf));
+  const isReserved = (record: AuditedRecord): boolean => isEntityStep(record) && record.envelope.outcome === 'completed' && !erase<{ readonly skipped?: boolean }>(record.payload).skipped;
+  const expected = records.filter(isReserved).map(stepOf).filter((key) => !undone.has(key)).sort();
+  const found = [...holders.values()].flat().sort();
+  const faults = [...holders].filter(([, held]) => held.length > SHELF_SIZE).map(([key, held]) => `${key} holds ${held.length}`);
+  if (JSON.stringify(found) !== JSON.stringify(expected)) faults.push(`shelves hold ${found.join(', ')}; the records say ${expected.join(', ')}`);
+  return faults.map((message) => ({ invariant: 'I6', instance: null, message }));
+};
+
 const endedCount = (records: readonly AuditedRecord[], type: string): number => records.filter((record) => record.type === type).length;
 const areAllEnded = (records: readonly AuditedRecord[]): boolean =>
   new Set(records.filter((record) => /^chorus\.Saga(Completed|Failed|Refused)$/.test(record.type)).map((record) => record.envelope.correlationId)).size >= INSTANCE_COUNT;
@@ -241,6 +267,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   });
   return {
     ...verification,
+    violations: [...verification.violations, ...(await shelfFaults(world, records))],
     seed,
     weather: world.weather,
     virtualMs: world.clock.monotonicMillis(),
