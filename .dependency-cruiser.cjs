@@ -123,7 +123,7 @@ const rows = [
   never({
     name: 'tests-are-not-imported',
     because: 'Code that runs does not hang on test code.',
-    from: { path: '^(src|scripts)/', pathNot: [TEST_CODE, '^scripts/prove-rules'] },
+    from: { path: '^(src|scripts)/', pathNot: [TEST_CODE, '^scripts/(prove-rules|lint)'] },
     to: { path: TEST_CODE },
   }),
 ];

@@ -1,5 +1,5 @@
 // `npm run lint`: ESLint over the whole tree in one run. Errors fail. Warnings are sizes: each rule's number is compared with
-// test/architecture/exemptions.json, where it may only fall; when there are fewer, the file is lowered here.
+// test/architecture/exemptions.json, where it may only fall. Whatever there is less of, of any kind of exemption, the file is lowered here.
 // Options: `--list` prints every warning with its place.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -25,9 +25,17 @@ const exemptions = JSON.parse(readFileSync(file, 'utf8'));
 const { risen, lowered } = compareCounts(counts, exemptions.sizeWarnings);
 for (const line of risen) process.stdout.write(`${line}\n`);
 if (risen.length > 0) process.stdout.write('Make the function or file smaller; `npm run lint -- --list` shows every place.\n');
-if (lowered !== null) {
-  writeFileSync(file, `${JSON.stringify({ ...exemptions, sizeWarnings: lowered }, null, 2)}\n`);
-  process.stdout.write('Fewer warnings than before: test/architecture/exemptions.json is lowered, commit it.\n');
+const { CHECKS, countSuppressions } = await import('../test/architecture/checks/index.ts');
+const faults = {};
+for (const name of Object.keys(exemptions.faults)) faults[name] = (await CHECKS[name](root)).length;
+const next = {
+  suppressions: compareCounts(countSuppressions(root), exemptions.suppressions).lowered ?? exemptions.suppressions,
+  sizeWarnings: lowered ?? exemptions.sizeWarnings,
+  faults: compareCounts(faults, exemptions.faults).lowered ?? exemptions.faults,
+};
+if (JSON.stringify(next) !== JSON.stringify(exemptions)) {
+  writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`);
+  process.stdout.write('Fewer exemptions than before: test/architecture/exemptions.json is lowered, commit it.\n');
 }
 const errors = results.reduce((sum, result) => sum + result.errorCount, 0);
 process.stdout.write(`${results.length} files, ${errors} errors, ${warnings.length} sizes let pass\n`);

@@ -11,7 +11,7 @@ export const NOTE = `# Courier\n\n${NOTE_HEADINGS.map((heading) => `## ${heading
 const ENVELOPE = { type: 'record', name: 'Envelope', namespace: 'chorus', fields: [{ name: 'eventId', type: 'string' }] };
 const EVENT = { type: 'record', name: 'delivered', namespace: 'parcel', fields: [{ name: 'envelope', type: 'chorus.Envelope' }] };
 
-export const BASE = {
+const FILES = {
   'src/kernel/index.ts': "export { type ParcelId, parcelId } from './ids.ts';\nexport { assertNever, InvariantViolation } from './invariant.ts';\n",
   'src/kernel/ids.ts': 'export type ParcelId = string & { readonly brand: true };\nexport const parcelId = (text: string): ParcelId => text as ParcelId;\n',
   'src/kernel/invariant.ts': [
@@ -108,3 +108,7 @@ export const BASE = {
   'node_modules/stowaway/index.js': 'exports.free = 1;\n',
   'node_modules/stowaway/index.d.ts': 'export declare const free: number;\n',
 };
+
+/** What a front door gives out has a docstring. */
+const explained = ([path, text]) => [path, path.startsWith('src/') && path.endsWith('.ts') ? text.replace(/^export (const|type|class)/gm, '/** Said. */\nexport $1') : text];
+export const BASE = Object.fromEntries(Object.entries(FILES).map(explained));

@@ -44,6 +44,10 @@ export const CHECK_PLANTS = {
     [{ 'src/participants/courier/business/parcel.ts': 'export const weigh = (): null => null;\n' }, 'PARCEL_TOO_HEAVY is declared nowhere'],
     [{ 'docs/reference/errors.md': '| `PARCEL_TOO_HEAVY` | refusal |  | send two |\n' }, 'has an empty column'],
   ],
+  'what a front door gives out has a docstring': [
+    [{ 'src/kernel/ids.ts': 'export type ParcelId = string;\n/** Said. */\nexport const parcelId = (text: string): ParcelId => text;\n' }, 'src/kernel/index.ts: ParcelId has no docstring'],
+    [{ 'src/adapters/postgres/index.ts': "export const openDatabase = (): string => 'open';\n" }, 'openDatabase has no docstring'],
+  ],
   'a suppression names its rule and its reason': [
     [{ 'src/adapters/kafka/quiet.ts': '// eslint-disable-next-line\nexport const a = 1;\n' }, 'quiet.ts:1'],
     [{ 'src/adapters/kafka/quiet.ts': '// eslint-disable-next-line no-eval\nexport const a = 1;\n' }, 'quiet.ts:1'],

@@ -27,6 +27,7 @@ const normalised = (units: bigint, scale: number): Decimal => {
   return { units: reduced, scale: places };
 };
 
+/** The number zero, as every computation yields it. */
 export const ZERO: Decimal = { units: 0n, scale: 0 };
 
 /** Of a whole number, such as a count of shares. */
@@ -61,14 +62,19 @@ const aligned = (left: Decimal, right: Decimal): readonly [left: bigint, right: 
   return [left.units * powerOfTen(scale - left.scale), right.units * powerOfTen(scale - right.scale), scale];
 };
 
+/** Exact sum. */
 export const add = (left: Decimal, right: Decimal): Decimal => {
   const [a, b, scale] = aligned(left, right);
   return normalised(a + b, scale);
 };
 
+/** The number with the other sign. */
 export const negate = (value: Decimal): Decimal => ({ units: -value.units, scale: value.scale });
+/** Exact difference. */
 export const subtract = (left: Decimal, right: Decimal): Decimal => add(left, negate(right));
+/** The number without its sign. */
 export const absolute = (value: Decimal): Decimal => (value.units < 0n ? negate(value) : value);
+/** Exact product. */
 export const multiply = (left: Decimal, right: Decimal): Decimal => normalised(left.units * right.units, left.scale + right.scale);
 
 /** Negative, zero or positive as `left` is smaller than, equal to or greater than `right`. */
@@ -78,9 +84,13 @@ export const compare = (left: Decimal, right: Decimal): -1 | 0 | 1 => {
   return a < b ? -1 : 1;
 };
 
+/** Neither above nor below zero. */
 export const isZero = (value: Decimal): boolean => value.units === 0n;
+/** Above zero. */
 export const isPositive = (value: Decimal): boolean => value.units > 0n;
+/** Below zero. */
 export const isNegative = (value: Decimal): boolean => value.units < 0n;
+/** The smaller of two; the first where they are equal. */
 export const smaller = (left: Decimal, right: Decimal): Decimal => (compare(left, right) <= 0 ? left : right);
 
 const roundedQuotient = (dividend: bigint, divisor: bigint, rounding: Rounding): bigint => {

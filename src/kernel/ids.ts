@@ -15,12 +15,14 @@ export const parseSagaId = (text: string): Result<SagaId, string> =>
 declare const peerIdBrand: unique symbol;
 /** Identity of the participant that emits a record. */
 export type PeerId = string & { readonly [peerIdBrand]: true };
+/** A participant's name as the identity its records carry. */
 export const peerId = (name: string): PeerId => name as PeerId;
 
 declare const idempotencyKeyBrand: unique symbol;
 /** `correlationId[/subSaga]:step[/item]:phase`: the same over retries and restarts. */
 export type IdempotencyKey = string & { readonly [idempotencyKeyBrand]: true };
 
+/** What names an effect: instance, step, item and direction. */
 export type IdempotencyKeyParts = {
   readonly correlationId: string;
   readonly subSaga: string | null;
@@ -29,6 +31,7 @@ export type IdempotencyKeyParts = {
   readonly phase: 'execute' | 'compensate';
 };
 
+/** The key of one effect: the same parts, the same key. */
 export const idempotencyKey = (parts: IdempotencyKeyParts): IdempotencyKey => {
   const instance = parts.subSaga === null ? parts.correlationId : `${parts.correlationId}/${parts.subSaga}`;
   const step = parts.item === null ? parts.step : `${parts.step}/${parts.item}`;

@@ -8,6 +8,7 @@ export const assertNever = (value: never, context: string): never => {
   throw new InvariantViolation(`${context}: unexpected ${JSON.stringify(value)}`);
 };
 
+/** Stops where a claim that we made ourselves does not hold; afterwards the compiler knows that it does. */
 export const invariant: (condition: boolean, message: string) => asserts condition = (condition, message) => {
   if (!condition) throw new InvariantViolation(message);
 };

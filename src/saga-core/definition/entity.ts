@@ -21,6 +21,7 @@ export type SagaRef = {
   readonly causationId: string | null;
 };
 
+/** What a handler may know beside state and command. */
 export type EntityContext = {
   readonly key: string;
   /** The greater of the entity's last time and the command's timestamp. */
@@ -49,6 +50,7 @@ export type EntityDecision<State> = {
   readonly commands?: readonly EntityCommand[];
 };
 
+/** A command type with its pure handler, as `on` makes it. */
 export type CommandHandler<State> = {
   readonly type: EventType<unknown>;
   readonly handle: (state: State, payload: unknown, context: EntityContext) => EntityDecision<State>;
@@ -100,4 +102,5 @@ export type SourceDefinition = {
   readonly topic: string;
   readonly map: (fact: { readonly type: string; readonly eventId: string; readonly key: string; readonly payload: unknown }) => readonly EntityCommand[];
 };
+/** Declares a source task. */
 export const defineSource = (definition: Omit<SourceDefinition, 'kind'>): SourceDefinition => ({ kind: 'source', ...definition });

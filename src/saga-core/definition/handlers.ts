@@ -6,6 +6,7 @@ import type { Completed, CompensationResult, DomainEvent, EntityCommand, Reconci
 /** Aborted when the attempt's limit passes or the task ends. Every call to the outside takes it. */
 export type EffectSignal = { readonly aborted: boolean; readonly reason?: unknown; readonly addEventListener: (type: 'abort', listener: () => void) => void; readonly removeEventListener: (type: 'abort', listener: () => void) => void };
 
+/** Behaviour of an effect step. Every call in it carries the idempotency key and takes the signal. */
 export type EffectHandler<Definition extends SagaShape> = {
   readonly execute: (context: SagaContext<Definition>, signal: AbortSignalLike) => Promise<StepResult>;
   /** What did the vendor make of this key? Required unless the effect is idempotent at the vendor. */
@@ -14,6 +15,7 @@ export type EffectHandler<Definition extends SagaShape> = {
   readonly compensate?: (context: SagaContext<Definition>, data: unknown, failure: FailureView, signal: AbortSignalLike) => Promise<CompensationResult>;
 };
 
+/** Behaviour of an entity step: the command that is sent, and the one that undoes it. */
 export type EntityStepHandler<Definition extends SagaShape> = {
   readonly command: (context: SagaContext<Definition>) => EntityCommand;
   readonly undo?: (context: SagaContext<Definition>, data: unknown, failure: FailureView) => EntityCommand;
@@ -31,6 +33,7 @@ export type Fact = {
   readonly payload: unknown;
 };
 
+/** Behaviour of an await step: a pure fold over facts and a verdict on it. */
 export type AwaitHandler<Definition extends SagaShape, State> = {
   readonly initial: State;
   /** Pure. Facts come in log order from the instance's start on, also those from before the step's trigger. */
@@ -51,6 +54,7 @@ export type ChildTrigger =
   /** A command whose entity writes the child's start event. */
   | { readonly kind: 'command'; readonly command: EntityCommand };
 
+/** Behaviour of a child step: what starts the child, and what stops it. */
 export type ChildHandler<Definition extends SagaShape> = {
   readonly trigger: (context: SagaContext<Definition>) => ChildTrigger;
   /** Stops a running child when the parent compensates (a command to an entity); default: the deadline of the child stands. */

@@ -10,20 +10,25 @@ type StepOfKind<Definition extends SagaShape, Kind extends StepDefinition['kind'
 
 const implement = (saga: SagaShape, step: string, handler: AnyHandler): StepImplementation => ({ saga: erase<SagaDefinition>(saga), step, handler });
 
+/** Behaviour of an owned effect step. */
 export const implementEffect = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'effect'>, handler: EffectHandler<Definition>): StepImplementation =>
   implement(saga, step, erase<AnyHandler>({ kind: 'effect', ...handler }));
 
+/** Behaviour of an owned entity step. */
 export const implementEntityStep = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'entity'>, handler: EntityStepHandler<Definition>): StepImplementation =>
   implement(saga, step, erase<AnyHandler>({ kind: 'entity', ...handler }));
 
+/** Behaviour of an owned await step; its state is inferred. */
 export const implementAwait = <Definition extends SagaShape, State>(saga: Definition, step: StepOfKind<Definition, 'await'>, handler: AwaitHandler<Definition, State>): StepImplementation =>
   implement(saga, step, erase<AnyHandler>({ kind: 'await', ...handler }));
 
+/** Behaviour of an owned child step. */
 export const implementChild = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'child'>, handler: ChildHandler<Definition>): StepImplementation =>
   implement(saga, step, erase<AnyHandler>({ kind: 'child', ...handler }));
 
 /** The lifecycle of one saga type, as its initiator registers it. */
 export type Initiation = { readonly saga: SagaDefinition; readonly endings: Endings<SagaShape> };
+/** The endings of a saga whose lifecycle the participant writes. */
 export const initiate = <Definition extends SagaShape>(saga: Definition, endings: Endings<Definition> = {}): Initiation => ({
   saga: erase<SagaDefinition>(saga),
   endings: erase<Endings<SagaShape>>(endings),
@@ -54,6 +59,7 @@ export type ParticipantDefinition = {
 /** Entities of other participants that it sends commands to, contexts whose instances it writes to from its entities, topics of facts. */
 export type WritesTo = { readonly entities?: readonly string[]; readonly contexts?: readonly string[]; readonly facts?: readonly string[] };
 
+/** Declares a participant: everything it owns, and where else it writes. */
 export const defineParticipant = (participant: {
   readonly name: string;
   readonly initiates?: readonly Initiation[];

@@ -22,10 +22,12 @@ export type Outputs = {
   readonly of: <Payload>(step: string, type: EventType<Payload> | DataType<Payload>) => Payload | null;
 };
 
+/** Whether a step is to run, and if not why; pure. */
 export type Predicate = (outputs: Outputs) => { readonly holds: true } | { readonly holds: false; readonly why: string };
 /** Item keys, unique, each at most 64 characters. */
 export type Listing = (outputs: Outputs) => readonly string[];
 
+/** A saga as it is declared: its order, owners and policies, and no behaviour. */
 export type SagaShape = {
   readonly type: string;
   readonly version: number;
@@ -54,8 +56,11 @@ export type SagaShape = {
 /** A saga definition: data, finite and acyclic, checked by `defineSaga`. */
 export type SagaDefinition<Shape extends SagaShape = SagaShape> = Shape & { readonly kind: 'saga' };
 
+/** Names of the steps of a saga. */
 export type StepName<Definition extends SagaShape> = keyof Definition['steps'] & string;
 
 type OutputPayload<Output extends OutputType> = Output extends readonly (infer Type)[] ? PayloadOf<Type> : Output extends null ? null : PayloadOf<Output>;
+/** Type of a step's output. */
 export type OutputOf<Definition extends SagaShape, Step extends StepName<Definition>> = OutputPayload<Definition['steps'][Step]['output']>;
+/** Type of the payload of a saga's start event. */
 export type StartOf<Definition extends SagaShape> = PayloadOf<Definition['start']>;

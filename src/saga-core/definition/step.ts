@@ -10,6 +10,7 @@ export type RetryPolicy = {
   readonly firstDelayMs?: number;
 };
 
+/** One attempt. */
 export const NO_RETRY: RetryPolicy = { maxAttempts: 1, initialDelayMs: 0, maxDelayMs: 0, multiplier: 1 };
 /** Waits 1 s, then 2 s between three attempts. */
 export const R3: RetryPolicy = { maxAttempts: 3, initialDelayMs: 1_000, maxDelayMs: 10_000, multiplier: 2 };
@@ -23,11 +24,13 @@ export type Compensation =
   /** The effect stays: CompensationCompleted{kept: true} is written without doing anything, unless the owner's `mustUndo` says otherwise. */
   | { readonly kind: 'kept'; readonly what: string; readonly retry: RetryPolicy; readonly timeoutMs: number };
 
+/** The owner undoes the step; by default three attempts of 10 s each. */
 export const undo = (options: { readonly retry?: RetryPolicy; readonly timeoutMs?: number } = {}): Compensation => ({
   kind: 'undo',
   retry: options.retry ?? R3,
   timeoutMs: options.timeoutMs ?? 10_000,
 });
+/** Nothing is due when the step is compensated, and why. */
 export const none = (why: string): Compensation => ({ kind: 'none', why });
 
 /** On which outcomes a step waits. */
@@ -100,4 +103,5 @@ export type ChildStep = StepCommon & {
   readonly id: 'inherited' | 'own';
 };
 
+/** One step of a saga, of one of four kinds. */
 export type StepDefinition = EffectStep | EntityStep | AwaitStep | ChildStep;

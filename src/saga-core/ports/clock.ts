@@ -7,6 +7,7 @@ export type Clock = {
   readonly after: (delayMs: number, callback: () => void) => Cancel;
 };
 
+/** Takes a timer back; harmless after it has fired. */
 export type Cancel = () => void;
 
 /** Randomness as data: seeded in simulations. */

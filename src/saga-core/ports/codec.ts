@@ -10,6 +10,7 @@ export type DecodedEvent = {
   readonly payload: () => unknown;
 };
 
+/** An event, bytes of a schema yet to be learnt, or why the bytes cannot be read. */
 export type DecodeOutcome =
   | DecodedEvent
   /** Fetch it with `learn`, then decode again. */

@@ -23,6 +23,7 @@ export type LogRecord = TopicPartition & {
 /** A consumer group's position: `offset` is the next record to read. Metadata is at most 4,096 bytes. */
 export type Position = TopicPartition & { readonly offset: number; readonly metadata: string };
 
+/** Records, and perhaps positions, that are committed as one or not at all. */
 export type Transaction = {
   readonly records: readonly RecordToWrite[];
   readonly positions?: {
@@ -56,6 +57,7 @@ export type CommitOutcome =
   | { readonly status: 'fenced'; readonly message: string }
   | { readonly status: 'unknown'; readonly message: string };
 
+/** Whether every older writer of the transactional id is shut out. */
 export type FenceOutcome =
   | { readonly status: 'fenced-others' }
   | { readonly status: 'failed'; readonly message: string };
@@ -70,6 +72,7 @@ export type TransactionalWriter = {
   readonly close: () => Promise<void>;
 };
 
+/** Part of a partition as it was read, and where reading goes on. */
 export type ReadBatch = {
   /** Committed records in order; possibly none, when only markers or aborted records were passed. */
   readonly records: readonly LogRecord[];
@@ -82,14 +85,17 @@ export type ReadBatch = {
 
 /** Never a silent jump: what cannot be read goes to the owner as one of these, and the subscription is over. */
 export type ReadErrorCode = 'OFFSET_OUT_OF_RANGE' | 'TOPIC_DELETED' | 'TOPIC_RECREATED' | 'UNSUPPORTED_CODEC' | 'CORRUPT_BATCH' | 'NOT_AUTHORISED';
+/** The end of a subscription: what could not be read, and where. */
 export type ReadError = TopicPartition & { readonly code: ReadErrorCode; readonly message: string; readonly offset: number };
 
+/** Whoever a subscription reads for. */
 export type ReadHandler = {
   /** While a returned promise is pending the partition is left out of fetches: back-pressure. Must not reject. */
   readonly onBatch: (batch: ReadBatch) => Promise<void> | void;
   readonly onError: (error: ReadError) => void;
 };
 
+/** A partition being read; closing it twice is harmless. */
 export type Subscription = { readonly close: () => void };
 
 /** Positions belong to the task, never to the client. Read-committed. */
@@ -104,6 +110,7 @@ export type Assignment = {
   readonly generationId: number;
 };
 
+/** Told what this member owns, and when it owns it no longer. */
 export type MembershipListener = {
   /** A (new) assignment: called after every successful join. Partitions left out are lost. */
   readonly onAssigned: (assignment: Assignment) => void;
@@ -113,6 +120,7 @@ export type MembershipListener = {
   readonly beforeRejoin: () => Promise<void>;
 };
 
+/** One membership of a group, until it is left or lost. */
 export type Membership = {
   /** Monotonic time of the last heartbeat or join that confirmed the current assignment. */
   readonly confirmedAtMonotonicMs: () => number;
@@ -120,6 +128,7 @@ export type Membership = {
   readonly leave: () => Promise<void>;
 };
 
+/** A consumer group and what its members share out among themselves; times in milliseconds. */
 export type GroupToJoin = {
   readonly group: string;
   /** Topics of equal partition number that share a set name are assigned together ("co-partitioned"). */
@@ -143,4 +152,5 @@ export type EventLog = {
   readonly close: () => Promise<void>;
 };
 
+/** `topic/partition`, as a key of maps and as text for people. */
 export const partitionKey = (partition: TopicPartition): string => `${partition.topic}/${partition.partition}`;

@@ -4,4 +4,5 @@ export type Log = {
   readonly warn: (message: string, fields: LogFields) => void;
   readonly error: (message: string, fields: LogFields) => void;
 };
+/** What a log line names beside its message: ids and values, no secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;

@@ -1,4 +1,5 @@
 import { commandFaults, linkFaults, machinePaths, missingPages, outOfReach } from './documents.ts';
+import { docstringFaults } from './docstrings.ts';
 import { errorCatalogueFaults } from './error-catalogue.ts';
 import { risenSuppressions, suppressionsWithoutReason } from './exemptions.ts';
 import { fileNameFaults, misspeltTests } from './file-names.ts';
@@ -20,6 +21,7 @@ export const CHECKS = {
   'no test is switched off': switchedOffTests,
   'every participant is described under the fixed headings': participantNoteFaults,
   'the error catalogue and the code name the same codes': errorCatalogueFaults,
+  'what a front door gives out has a docstring': docstringFaults,
   'a suppression names its rule and its reason': suppressionsWithoutReason,
   'suppressions only get fewer': risenSuppressions,
   'schemas and fixtures match': schemaFixtureFaults,
