@@ -1,0 +1,148 @@
+import { expect } from '@jest/globals';
+import { orderExecutionCompleted, orderExecutionFailed, reportConnectionCommand, tradeOrderRejected, type BuyingPowerState } from '#contracts';
+import { gapsOf } from '../support/stage/simulator-controls.ts';
+import { laneOf } from '../support/stage/lane.ts';
+import { GENEROUS_LIMITS } from '../support/stage/saga-run.ts';
+import { ACKNOWLEDGED, BOOKED, FILLED, ORDER_EXECUTED, ORDER_FAILED, PARTLY } from '../support/trading-events.ts';
+import { tradingScenarios } from '../support/trading-scenarios.ts';
+
+// The order execution saga over real sockets: Kafka, registry, PostgreSQL and the broker's simulator. Each order is started on its own.
+
+const INACTIVE = laneOf('SC-M-3a');
+const { scenario } = tradingScenarios({
+  prepare: async ({ alpaca }) => { await alpaca.send('POST', 'account', { key_id: INACTIVE.keyId, status: 'ACCOUNT_CLOSED' }); },
+});
+
+scenario('SC-M-1: placed, submitted, acknowledged, filled, booked', async (run) => {
+  const id = await run.place();
+  await run.until(id, 'COMPLETED');
+  expect(run.domain(id)).toEqual(ORDER_EXECUTED);
+  expect(run.payload(id, orderExecutionCompleted)).toMatchObject({ filledQty: '10', avgPrice: '100', realizedPnl: '0' });
+  expect([(await run.posts()).length, (await run.cancels()).length]).toEqual([1, 0]);
+});
+
+scenario('SC-M-2: partial fills each move the position; quantity and average are the weighted sum', async (run) => {
+  const script = [{ afterMillis: 20, qty: '2', price: '100' }, { afterMillis: 40, qty: '3', price: '101' }, { afterMillis: 60, qty: 'rest', price: '102' }];
+  await run.stage.alpaca.send('POST', 'fill-scripts', { symbol: run.lane.symbol, script });
+  const id = await run.place();
+  await run.until(id, 'COMPLETED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...PARTLY, ...FILLED, ...BOOKED]);
+  expect(run.payload(id, orderExecutionCompleted)).toMatchObject({ filledQty: '10', avgPrice: '101.3' });
+  expect(await run.posts()).toHaveLength(1);
+});
+
+type Run = Parameters<Parameters<typeof scenario>[1]>[0];
+const refusedBeforeSending = async (run: Run, id: string, reason: string): Promise<void> => {
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', ORDER_FAILED]);
+  expect(run.payload(id, tradeOrderRejected)).toMatchObject({ source: 'pre_trade', reason });
+  const [posts, cancels, lookups] = await Promise.all([run.posts(), run.cancels(), run.lookups(id)]);
+  expect([...posts, ...cancels, ...lookups]).toEqual([]);
+};
+
+scenario('SC-M-3a: an inactive account is refused before anything is sent', async (run) => {
+  await refusedBeforeSending(run, await run.place({ decisionId: 'dec-3a' }), 'ACCOUNT_INACTIVE');
+});
+
+scenario('SC-M-3b: too little buying power is refused before anything is sent', async (run) => {
+  await refusedBeforeSending(run, await run.place({ decisionId: 'dec-3b' }), 'BUYING_POWER_INSUFFICIENT');
+}, { cash: '999' });
+
+scenario('SC-M-3c: a limit exceeded is refused before anything is sent', async (run) => {
+  await refusedBeforeSending(run, await run.place({ decisionId: 'dec-3c', limits: { ...GENEROUS_LIMITS, maxOrderValue: '999' } }), 'ORDER_VALUE_EXCEEDED');
+});
+
+scenario('SC-M-3d: without a connection nothing is sent', async (run) => {
+  const { brokerConnectionId, accountId } = run.lane;
+  await run.command('connections', brokerConnectionId, { type: reportConnectionCommand, payload: { status: 'DISCONNECTED', reason: 'by the user' } });
+  await run.stage.collector.until(() => run.stage.stateOf<BuyingPowerState>('buying-power', accountId)?.connectionStatus === 'DISCONNECTED', () => 'the account knows of the disconnection');
+  await refusedBeforeSending(run, await run.place({ decisionId: 'dec-3d' }), 'CONNECTION_NOT_CONNECTED');
+});
+
+const refusedByBroker = async (run: Run): Promise<void> => {
+  await run.stage.alpaca.answer(run.lane.symbol, [403], 'submit_order');
+  const id = await run.place({ decisionId: `dec-${run.lane.symbol}` });
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', ORDER_FAILED]);
+  expect(run.payload(id, tradeOrderRejected)).toMatchObject({ source: 'broker', httpStatus: 403 });
+  expect(run.stage.lines).toContainEqual(expect.objectContaining({ level: 'warn', message: expect.stringMatching(/^order not executed/), fields: expect.objectContaining({ sagaId: id }) }));
+  expect(run.recordedWaits(id)).toEqual([]);
+  expect(await run.posts()).toHaveLength(1);
+};
+scenario('SC-M-4: a refusal of the broker ends the order, is logged and marks the decision', refusedByBroker);
+scenario('SC-A6-3: a 403 is never repeated', refusedByBroker);
+
+const repeatedTwice = async (run: Run): Promise<void> => {
+  await run.stage.alpaca.answer(run.lane.symbol, [500, 500], 'submit_order');
+  const id = await run.place();
+  await run.until(id, 'COMPLETED');
+  expect(run.domain(id)).toEqual(ORDER_EXECUTED);
+  const posts = await run.posts();
+  expect(posts.map(({ outcome }) => outcome)).toEqual([500, 500, 200]);
+  const [first = 0, second = 0] = gapsOf(posts);
+  expect(first).toBeGreaterThanOrEqual(1_000);
+  expect(second).toBeGreaterThanOrEqual(2_000);
+  expect(run.recordedWaits(id)).toEqual([1_000, 2_000]);
+  expect(await run.stage.alpaca.orders(run.lane.keyId)).toHaveLength(1);
+};
+scenario('SC-M-5: 500, 500, 200: three submissions, one order', repeatedTwice);
+scenario('SC-A6-1: attempts at 0, after 1 s or more, after 3 s or more', repeatedTwice);
+
+const repeatedInVain = async (run: Run): Promise<void> => {
+  await run.stage.alpaca.answer(run.lane.symbol, [500, 500, 500], 'submit_order');
+  const id = await run.place();
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual(['OrderPlacedEvent', ORDER_FAILED]);
+  expect(run.of(id)).toContainEqual(expect.objectContaining({ type: 'chorus.StepFailed', envelope: expect.objectContaining({ stepName: 'submit_order' }) }));
+  expect((await run.posts()).map(({ outcome }) => outcome)).toEqual([500, 500, 500]);
+  expect((await run.lookups(id)).length).toBeGreaterThan(0);
+  expect(await run.cancels()).toEqual([]);
+  expect(await run.stage.alpaca.orders(run.lane.keyId)).toEqual([]);
+};
+scenario('SC-M-6: only 500s and no order at the broker: looked up, nothing to cancel', repeatedInVain);
+scenario('SC-A6-2: three 500s fail the step', repeatedInVain);
+
+scenario('SC-M-8: the answer is lost, the order is found', async (run) => {
+  await run.stage.alpaca.answer(run.lane.symbol, [{ drop: 'after_effect' }], 'submit_order');
+  const id = await run.place();
+  await run.until(id, 'COMPLETED');
+  expect(run.domain(id)).toEqual(ORDER_EXECUTED);
+  expect(await run.posts()).toHaveLength(1);
+  expect((await run.lookups(id)).length).toBeGreaterThan(0);
+  expect(await run.stage.alpaca.orders(run.lane.keyId)).toHaveLength(1);
+});
+
+scenario('SC-M-10: a fill seen by stream and by poll is one fill', async (run) => {
+  // Open for longer than the silence after which the connection asks for the order: the first fill is then told again by the poll.
+  await run.stage.alpaca.send('POST', 'fill-scripts', { symbol: run.lane.symbol, script: [{ afterMillis: 20, qty: '4', price: '100' }] });
+  const id = await run.place();
+  await run.untilDomain(id, 'trade.order.partially_filled');
+  await run.polled(id);
+  await run.stage.alpaca.send('POST', 'orders/step', { key_id: run.lane.keyId, key: `${id}.submit_order`, step: { qty: 'rest', price: '100' } });
+  await run.until(id, 'COMPLETED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...FILLED, ...BOOKED]);
+  expect(run.payload(id, orderExecutionCompleted)).toMatchObject({ filledQty: '10' });
+});
+
+scenario('SC-M-11a: a fill larger than the order is refused: nothing is applied, a person is told', async (run) => {
+  await run.stage.alpaca.send('POST', 'fill-scripts', { symbol: run.lane.symbol, script: [{ afterMillis: 20, qty: '11', price: '100' }] });
+  const id = await run.place();
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ORDER_FAILED]);
+  expect(run.of(id)).toContainEqual(expect.objectContaining({ type: 'chorus.BrokerObservationRecorded', envelope: expect.objectContaining({ stepName: 'update_position' }) }));
+  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ reason: expect.stringMatching(/^fill_rejected/), positionKept: false });
+  expect(run.stage.lines).toContainEqual(expect.objectContaining({ level: 'error', message: expect.stringMatching(/^the position refused a fill/), fields: expect.objectContaining({ sagaId: id }) }));
+});
+
+scenario('SC-M-18: the same order twice is one submission', async (run) => {
+  const id = await run.place();
+  await run.placeAgain(id);
+  await run.until(id, 'COMPLETED');
+  await run.placeAgain(id);
+  // A later order of the lane ends: whatever the repeats could have set off would have shown by then.
+  const later = await run.place();
+  await run.until(later, 'COMPLETED');
+  expect(run.of(id).filter(({ type }) => type === 'trade.order.submitted')).toHaveLength(1);
+  expect(run.of(id).filter(({ type }) => type === 'chorus.OrderPlacedEvent')).toHaveLength(3);
+  expect((await run.posts()).filter(({ keys }) => keys.includes(`${id}.submit_order`))).toHaveLength(1);
+});

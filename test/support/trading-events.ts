@@ -1,0 +1,73 @@
+// The domain events of orders and cycles in the order in which they must appear, and what else is true of every saga's records.
+import type { AuditedRecord } from '#saga-core/testing';
+
+export const SUBMITTED = ['OrderPlacedEvent', 'trade.order.submitted'] as const;
+export const ACKNOWLEDGED = [...SUBMITTED, 'trade.order.acknowledged'] as const;
+export const BOOKED = ['analytics.pnl.recorded', 'OrderExecutionCompleted'] as const;
+export const FILLED = ['trade.order.filled', 'trade.position.updated'] as const;
+export const PARTLY = ['trade.order.partially_filled', 'trade.position.updated'] as const;
+export const ORDER_FAILED = 'OrderExecutionFailed';
+/** SC-M-1. */
+export const ORDER_EXECUTED = [...ACKNOWLEDGED, ...FILLED, ...BOOKED] as const;
+
+export const REQUESTED = ['orchestrator.cycle.started', 'orchestrator.analysis.requested'] as const;
+export const DECIDED = [...REQUESTED, 'ai.decision.generated'] as const;
+export const EXECUTED = ['orchestrator.trade.requested', ...ORDER_EXECUTED, 'orchestrator.cycle.completed'] as const;
+
+const LIFECYCLE = /^chorus\.(Saga|Step|Compensation|Child|Instance|BrokerObservation|OrderStop)|^ops\./;
+
+export const isDomainEvent = (record: AuditedRecord): boolean => !LIFECYCLE.test(record.type);
+
+/** Names of the domain events, in their order. */
+export const domainOf = (records: readonly AuditedRecord[]): readonly string[] => records.filter(isDomainEvent).map((record) => record.type.replace(/^chorus\./, ''));
+
+/** The state of the outermost instance, once it has ended or waits for a person. */
+export const statusOf = (records: readonly AuditedRecord[]): 'COMPLETED' | 'FAILED' | 'REFUSED' | 'MANUAL_REQUIRED' | null => {
+  const own = new Set(records.filter((record) => record.envelope.subSaga === null).map((record) => record.type));
+  if (own.has('chorus.SagaCompleted')) return 'COMPLETED';
+  if (own.has('chorus.SagaFailed')) return 'FAILED';
+  if (own.has('chorus.SagaRefused')) return 'REFUSED';
+  return own.has('chorus.SagaQuarantined') ? 'MANUAL_REQUIRED' : null;
+};
+
+const ROOTS = new Set(['orchestrator.cycle.started', 'orchestrator.analysis.requested']);
+
+/** What is missing of the seven fields that every record of a saga carries (A9.1, A9.4), told with type and offset. */
+export const metadataFaults = (records: readonly AuditedRecord[]): readonly string[] => {
+  const [first] = records;
+  if (first === undefined) return ['there is no record at all'];
+  return records.flatMap((record, index) => {
+    const { correlationId, causationId, sagaType, step, totalSteps, startedAt, timeout } = record.envelope;
+    const faults: string[] = [];
+    const isRoot = index === 0 || ROOTS.has(record.type);
+    if (correlationId !== first.envelope.correlationId) faults.push(`correlationId ${String(correlationId)}`);
+    if (causationId === null && !isRoot) faults.push('no causationId');
+    if (sagaType !== first.envelope.sagaType || sagaType === null) faults.push(`sagaType ${String(sagaType)}`);
+    if (step === null || step < 0 || step > (totalSteps ?? -1)) faults.push(`step ${String(step)} of ${String(totalSteps)}`);
+    if (totalSteps !== first.envelope.totalSteps) faults.push(`totalSteps ${String(totalSteps)}`);
+    if (startedAt === null || startedAt !== first.envelope.startedAt) faults.push(`startedAt ${String(startedAt)}, first ${String(first.envelope.startedAt)}`);
+    if (timeout === null || timeout !== first.envelope.timeout) faults.push(`timeout ${String(timeout)}`);
+    return faults.map((fault) => `${record.type} at ${record.offset}: ${fault}`);
+  });
+};
+
+/** Records that say the same thing twice: the same eventId, or the same domain event of the same step and item. */
+export const duplicatesOf = (records: readonly AuditedRecord[]): readonly string[] => {
+  const seen = new Set<string>();
+  return records.flatMap((record) => {
+    const { eventId, subSaga, stepName, stepItem } = record.envelope;
+    const names = [eventId, ...(isDomainEvent(record) ? [`${record.type} ${subSaga ?? ''}/${stepName ?? ''}/${stepItem ?? ''}`] : [])];
+    const repeated = names.filter((name) => seen.has(name));
+    for (const name of names) seen.add(name);
+    return repeated;
+  });
+};
+
+/** Is `cause` an ancestor of `effect`, through any number of records of the correlationId? */
+export const isCausedBy = (records: readonly AuditedRecord[], effect: AuditedRecord, cause: AuditedRecord): boolean => {
+  const byId = new Map(records.map((record) => [record.envelope.eventId, record]));
+  for (let at: AuditedRecord | undefined = effect; at !== undefined; at = byId.get(at.envelope.causationId ?? '')) {
+    if (at.envelope.causationId === cause.envelope.eventId) return true;
+  }
+  return false;
+};
