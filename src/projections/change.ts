@@ -59,6 +59,7 @@ export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { re
 /** Rows by table and key: what a batch has loaded, or a whole read model in memory. */
 export type Rows = Map<string, Map<string, Row>>;
 
+/** A table's rows by key; an empty map is made where there is none yet. */
 export const rowsOf = (rows: Rows, table: Table): Map<string, Row> => {
   const known = rows.get(table.name);
   if (known !== undefined) return known;

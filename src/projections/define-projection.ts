@@ -18,7 +18,9 @@ export type Projected<Payload = unknown> = {
   readonly decodeData: (bytes: Uint8Array) => { readonly type: string; readonly value: unknown };
 };
 
+/** From a record to what it changes; pure. */
 export type Mapping = (record: Projected) => readonly Change[];
+/** A record type and its mapping, as `when` makes it. */
 export type Handled = { readonly type: string; readonly map: Mapping };
 
 /** What a record of this type does to the rows. Pure. */
@@ -26,6 +28,7 @@ export const when = <Payload>(type: EventType<Payload>, map: (record: Projected<
   type: type.name, map: erase<Mapping>(map),
 });
 
+/** A projection: which records it reads, its tables, and what each record does to them. */
 export type ProjectionDefinition = {
   readonly kind: 'projection';
   readonly name: string;

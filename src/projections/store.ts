@@ -18,6 +18,7 @@ export type ProjectionBatch = {
   readonly faults: readonly Fault[];
 };
 
+/** What became of a batch; only an applied one moved the position. */
 export type ApplyOutcome =
   | { readonly status: 'applied'; readonly faultCount: number }
   /** Somebody else has gone on from there: nothing was applied. Null: nothing stored. */
@@ -34,6 +35,7 @@ export type Generation = {
   readonly apply: (batch: ProjectionBatch) => Promise<ApplyOutcome>;
 };
 
+/** Whether what is stored is of this version. */
 export type OpenOutcome =
   | { readonly status: 'live'; readonly generation: Generation }
   /** The stored read model is of an older version: build this one beside it, then switch. */

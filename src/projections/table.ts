@@ -1,6 +1,8 @@
 /** What a column may hold. `numeric` is decimal text, never a float; `bigint` a bigint; `timestamp` milliseconds since the epoch. */
 export type Value = string | number | bigint | boolean | null;
+/** How a column is stored. */
 export type ColumnType = 'text' | 'numeric' | 'integer' | 'bigint' | 'double' | 'boolean' | 'timestamp';
+/** A column, with the type of what it holds. */
 export type Column<out Held extends Value> = {
   readonly type: ColumnType;
   readonly isNullable: boolean;
@@ -8,20 +10,28 @@ export type Column<out Held extends Value> = {
   readonly value?: () => Held;
 };
 
+/** Text of any length. */
 export const text: Column<string> = { type: 'text', isNullable: false };
 /** Decimal text: money, prices, quantities. */
 export const numeric: Column<string> = { type: 'numeric', isNullable: false };
+/** A whole number that a JavaScript number holds exactly. */
 export const integer: Column<number> = { type: 'integer', isNullable: false };
+/** A whole number of any size. */
 export const bigint: Column<bigint> = { type: 'bigint', isNullable: false };
 /** For shares of one and other measures; never for money. */
 export const double: Column<number> = { type: 'double', isNullable: false };
+/** True or false. */
 export const flag: Column<boolean> = { type: 'boolean', isNullable: false };
 /** Milliseconds since the epoch. */
 export const timestamp: Column<number> = { type: 'timestamp', isNullable: false };
+/** The same column, where there may be nothing. */
 export const nullable = <Held extends Value>(column: Column<Held>): Column<Held | null> => ({ type: column.type, isNullable: true });
 
+/** A table's columns by name. */
 export type Columns = Readonly<Record<string, Column<Value>>>;
+/** A row, of any table. */
 export type Row = Readonly<Record<string, Value>>;
+/** A row of a table with these columns. */
 export type RowOf<Of extends Columns> = { readonly [Name in keyof Of]: Of[Name] extends Column<infer Held> ? Held : never };
 
 /** A table of a read model. Every row is a fold of the records of one partition: so partitions never touch each other's rows. */
@@ -36,6 +46,7 @@ export type Table<Of extends Columns = Columns> = {
   readonly isAppendOnly: boolean;
 };
 
+/** Declares a table; without indexes and not append-only unless said. */
 export const defineTable = <const Of extends Columns>(table: {
   readonly name: string;
   readonly columns: Of;

@@ -8,6 +8,7 @@ import { EMPTY_ENVELOPE } from './records.ts';
 import { decodeLearning } from './takeover.ts';
 import { type TopicNames, topicNames } from './topics.ts';
 
+/** How an instance ended. */
 export type SagaResult = {
   readonly status: 'COMPLETED' | 'FAILED' | 'REFUSED';
   readonly correlationId: string;
@@ -15,12 +16,14 @@ export type SagaResult = {
   readonly reason: string | null;
 };
 
+/** One instance that was started: its id, and its end once there is one. */
 export type SagaHandle = {
   readonly correlationId: string;
   /** Resolves with the instance's end; never rejects for a business failure. */
   readonly result: () => Promise<SagaResult>;
 };
 
+/** What a client runs on; times in milliseconds. */
 export type ClientOptions = {
   readonly log: EventLog;
   readonly codec: Codec;
@@ -32,8 +35,10 @@ export type ClientOptions = {
 };
 
 export type StartOptions = { readonly id?: string };
+/** A person's order to one instance; where it does not apply it is void and changes nothing. */
 export type OperatorOrder = { readonly action: 'retry' | 'skip' | 'compensate' | 'resolve'; readonly subSaga?: string; readonly step?: string; readonly stepItem?: string; readonly user: string; readonly reason: string };
 
+/** Starts sagas, awaits their ends and gives orders to them, from outside any participant. */
 export type SagaClient = {
   /**
    * Starts an instance: resolves when its trigger is committed. The same id starts once (a repeat is the same instance).

@@ -38,6 +38,7 @@ export type TaskLimits = {
   /** Ids of ended instances are remembered this long. */
   readonly dedupeWindowMs: number;
 };
+/** Bounds of a task that fit a worker on an ordinary machine; times in milliseconds. */
 export const DEFAULT_LIMITS: TaskLimits = { effectsMax: 1_024, positionIntervalMs: 1_000, checkpointWindowMs: 600_000, dedupeWindowMs: 86_400_000 };
 
 /** Counts of one participant, as `stats` and metrics show them. */

@@ -14,6 +14,7 @@ export type TopicNames = {
   readonly group: (participant: string) => string;
 };
 
+/** The names of the topics of a namespace. */
 export const topicNames = (namespace: string): TopicNames => ({
   namespace,
   saga: (context) => `${namespace}.sagas.${context}`,

@@ -10,6 +10,7 @@ import type { TaskEnd } from './takeover.ts';
 import { type Counters, DEFAULT_LIMITS, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
 import { type TopicNames, topicNames } from './topics.ts';
 
+/** What a worker runs on: the ports, its participants and its limits; times in milliseconds. */
 export type WorkerOptions = {
   readonly participants: readonly ParticipantDefinition[];
   readonly log: EventLog;
@@ -25,8 +26,10 @@ export type WorkerOptions = {
   readonly membership?: Pick<GroupToJoin, 'sessionTimeoutMs' | 'heartbeatIntervalMs'>;
 };
 
+/** What one participant of a worker is doing, for health and metrics. */
 export type ParticipantStatus = { readonly participant: string; readonly counters: Readonly<Counters>; readonly tasks: number; readonly liveTasks: number; readonly openInstances: number };
 
+/** A running worker: participants whose partitions it shares with other workers of the same groups. */
 export type Worker = {
   /** Joins every participant's group; resolves when each has its first assignment and all tasks of it are live. */
   readonly start: () => Promise<void>;

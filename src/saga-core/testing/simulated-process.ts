@@ -16,6 +16,7 @@ export type SimulatedProcess = {
   readonly kill: () => void;
 };
 
+/** A process of a simulation: it can be stopped, killed, and its clock be wrong by `skewMs`. */
 export const createSimulatedProcess = (options: { readonly name: string; readonly clock: Clock; readonly skewMs?: number }): SimulatedProcess => {
   const { name, clock, skewMs = 0 } = options;
   let status: 'running' | 'paused' | 'dead' = 'running';

@@ -15,6 +15,7 @@ export type AiDecisionLimits = {
   readonly localStepMs: number;
 };
 
+/** For a chain of two providers: a minute for the whole, 8 s for a question. */
 export const DEFAULT_AI_LIMITS: AiDecisionLimits = { timeoutMs: 60_000, furtherProviderMs: 30_000, chainLength: 2, askMs: 8_000, askRetry: R3, localStepMs: 1_000 };
 
 const primaryUnavailable = (outputs: Outputs): { readonly holds: true } | { readonly holds: false; readonly why: string } =>
@@ -67,6 +68,7 @@ export const buildAiDecision = (limits: AiDecisionLimits = DEFAULT_AI_LIMITS) =>
   });
 };
 
+/** The definition, as the steps are typed by it. */
 export type AiDecision = ReturnType<typeof buildAiDecision>;
 /** With the default limits and a chain of two. */
 export const aiDecision: AiDecision = buildAiDecision();

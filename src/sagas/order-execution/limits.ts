@@ -23,6 +23,7 @@ export type OrderExecutionLimits = {
 /** Waits 1, 2 and 4 s: longer than the silence after which the connection asks for what its stream did not bring. */
 const UNDO_RETRY: RetryPolicy = { ...R3, maxAttempts: 4 };
 
+/** Five minutes for an order, one of them for its fills. */
 export const DEFAULT_LIMITS: OrderExecutionLimits = {
   timeoutMs: 300_000,
   linkDecisionMs: 1_000,

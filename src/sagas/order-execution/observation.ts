@@ -3,6 +3,7 @@ import { erase, err, ok, type Result } from '#kernel';
 /** A venue's word for what happened to an order. */
 export type ObservationKind = 'new' | 'partial_fill' | 'fill' | 'canceled' | 'expired' | 'rejected' | 'bust' | 'other';
 
+/** One execution as the venue told it; decimals as text, time in milliseconds. */
 export type ObservedFill = {
   readonly executionId: string;
   readonly symbol: string;
@@ -30,6 +31,7 @@ export type Observation = {
   readonly atMs: number;
 };
 
+/** An observation as the text that records carry. */
 export const formatObservation = (observation: Observation): string => JSON.stringify(observation);
 
 const KINDS: readonly string[] = ['new', 'partial_fill', 'fill', 'canceled', 'expired', 'rejected', 'bust', 'other'] satisfies readonly ObservationKind[];

@@ -103,6 +103,7 @@ export const buildOrderExecution = (limits: OrderExecutionLimits = DEFAULT_LIMIT
     validate: orderFaults,
   });
 
+/** The definition, as the steps are typed by it. */
 export type OrderExecution = ReturnType<typeof buildOrderExecution>;
 /** With the default limits. */
 export const orderExecution: OrderExecution = buildOrderExecution();

@@ -4,6 +4,7 @@ import { orderExecution } from './order-execution.saga.ts';
 const PARENT_NUMBERS = orderExecution.inside.signal_to_execution;
 const insideParent = (table: Readonly<Record<string, number>>, name: string): number | null => table[name] ?? null;
 
+/** A step of the order that observations are recorded for. */
 export type OrderStepName = keyof typeof orderExecution.steps & string;
 
 /** The reference for a record of one step of an order's saga, whether it runs alone or inside `signal_to_execution`. */

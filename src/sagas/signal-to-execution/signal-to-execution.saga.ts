@@ -12,6 +12,7 @@ export type SignalToExecutionLimits = {
   readonly confirmMs: number;
 };
 
+/** Seven minutes for a cycle, five of them for the order. */
 export const DEFAULT_CYCLE_LIMITS: SignalToExecutionLimits = { timeoutMs: 420_000, requestAnalysisMs: 1_000, confirmMs: 5_000 };
 
 type Claim = { readonly holds: true } | { readonly holds: false; readonly why: string };
@@ -58,6 +59,7 @@ export const buildSignalToExecution = (limits: SignalToExecutionLimits = DEFAULT
     failed: { emits: orchestratorCycleFailed, reads: ['generate_decision'] },
   });
 
+/** The definition, as the steps are typed by it. */
 export type SignalToExecution = ReturnType<typeof buildSignalToExecution>;
 /** With the default limits. */
 export const signalToExecution: SignalToExecution = buildSignalToExecution();

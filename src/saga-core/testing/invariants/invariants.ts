@@ -4,6 +4,7 @@ import { type Ledger, ledgerOf } from './ledger.ts';
 import { checkAllEnded, checkCauses, checkChains, checkPartitions } from './log-checks.ts';
 import { checkVendorEffects, type VendorEffect } from './vendor-checks.ts';
 
+/** What the check of a log came to. */
 export type Verification = {
   readonly violations: readonly Violation[];
   readonly instanceCount: number;
@@ -13,6 +14,7 @@ export type Verification = {
   readonly unjudgedCount: number;
 };
 
+/** What is checked, and what is known beside the records. */
 export type VerifyOptions = {
   readonly definitions: DefinitionLookup;
   /** The run is over: whatever has not ended is a violation of I9. */

@@ -6,6 +6,7 @@ import { compileValueCheck, fieldsOf, isPlainObject, type ValueCheck } from './v
 
 type AnyType = EventType<unknown> | DataType<unknown>;
 
+/** Why the codec in memory refuses; the codes of the real one. */
 export type MemoryCodecErrorCode =
   | 'CODEC_UNDECLARED_FIELD' | 'CODEC_MISSING_FIELD' | 'CODEC_INVALID_VALUE' | 'CODEC_RECORD_TOO_LARGE' | 'CODEC_NOT_PREPARED'
   | 'CODEC_UNKNOWN_SCHEMA' | 'CODEC_UNDECODABLE' | 'REGISTRY_NOT_FOUND';
@@ -30,6 +31,7 @@ export type MemorySchemaRegistry = {
   readonly find: (schemaId: number) => AnyType | null;
 };
 
+/** A schema registry that lives as long as the test, to be shared by its codecs. */
 export const createMemorySchemaRegistry = (): MemorySchemaRegistry => {
   const types: AnyType[] = [];
   const idBySchema = new Map<string, number>();
@@ -44,6 +46,7 @@ export const createMemorySchemaRegistry = (): MemorySchemaRegistry => {
   };
 };
 
+/** What the codec in memory runs on. */
 export type MemoryCodecOptions = {
   readonly registry?: MemorySchemaRegistry;
   /** Types that are read by this schema although this process never writes them. */

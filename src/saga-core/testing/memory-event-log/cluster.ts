@@ -11,6 +11,7 @@ import type { LogEntry } from './partition-log.ts';
 import { createTopicTable, type TopicOptions } from './topics.ts';
 import { type BrokerMutants, createTransactionCoordinator } from './transactions.ts';
 
+/** What the cluster runs on: time, chance and faults are the test's. */
 export type MemoryClusterOptions = {
   readonly clock: Clock;
   readonly random: SimulatedRandom;
@@ -56,6 +57,7 @@ export type MemoryCluster = {
   readonly partitionCount: (topic: string) => number;
 };
 
+/** A log in memory with the semantics of Kafka: transactions, fencing, groups, stable positions. */
 export const createMemoryCluster = (options: MemoryClusterOptions): MemoryCluster => {
   const { clock, random } = options;
   const topics = createTopicTable(options.mutants);

@@ -21,6 +21,8 @@ export type FaultyRequest = { readonly kind: RequestKind; readonly client: strin
  */
 export type Verdict = 'deliver' | 'lose-request' | 'lose-answer' | { readonly delayMs: number };
 
+/** Decides what becomes of each request. */
 export type FaultPlan = { readonly onRequest: (request: FaultyRequest) => Verdict };
 
+/** Every request is delivered and answered. */
 export const noFaults: FaultPlan = { onRequest: () => 'deliver' };

@@ -2,6 +2,7 @@ import { partitionKey, type RecordToWrite, type Transaction } from '#saga-core/p
 import type { Broker } from './broker.ts';
 import { type CoordinatorAnswer, TRANSACTION_TIMEOUT_MS } from './transactions.ts';
 
+/** Somebody else's open transaction, to be ended by the test. */
 export type ForeignTransaction = { readonly commit: () => Promise<void>; readonly abort: () => Promise<void> };
 
 const RETRY_MS = 1;

@@ -3,6 +3,7 @@ import type { LogRecord, RecordToWrite, TopicPartition } from '#saga-core/ports'
 /** A transaction as one partition sees it: decided when the control marker lies in this partition, not before. */
 export type PartitionTransaction = { readonly transactionalId: string; readonly producerId: number; status: 'open' | 'committed' | 'aborted' };
 
+/** What lies at one offset: a record, or the marker of a transaction. */
 export type LogEntry =
   | { readonly kind: 'record'; readonly offset: number; readonly record: LogRecord; readonly transaction: PartitionTransaction | null }
   | { readonly kind: 'marker'; readonly offset: number; readonly transactionalId: string; readonly decision: 'commit' | 'abort' };

@@ -2,6 +2,7 @@ import type { TopicPartition } from '#saga-core/ports';
 import type { BrokerMutants } from './transactions.ts';
 import { createPartitionLog, type PartitionLog } from './partition-log.ts';
 
+/** How a topic in memory is made. */
 export type TopicOptions = {
   readonly name: string;
   readonly partitionCount: number;
