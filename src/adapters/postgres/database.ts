@@ -28,6 +28,8 @@ export type DatabaseOptions = {
   readonly url: string;
   /** Default 4. */
   readonly connectionsMax?: number;
+  /** What the server shows as the connection's application; default `chorus`. */
+  readonly name?: string;
 };
 
 const CONNECTIONS_MAX = 4;
@@ -69,9 +71,9 @@ const attempt = async <Result>(pool: pg.Pool, work: (query: Query) => Promise<Re
 };
 
 /** Opens a database by URL. Throws POSTGRES_CONFIG when it is no PostgreSQL URL. */
-export const createDatabase = ({ url, connectionsMax = CONNECTIONS_MAX }: DatabaseOptions): Database => {
+export const createDatabase = ({ url, connectionsMax = CONNECTIONS_MAX, name = 'chorus' }: DatabaseOptions): Database => {
   if (!/^postgres(ql)?:\/\//.test(url)) throw new PostgresError('POSTGRES_CONFIG', 'the database address must begin with postgres://: set DATABASE_URL to postgres://user:password@host:port/database');
-  const pool = new pg.Pool({ connectionString: url, max: connectionsMax, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, application_name: 'chorus' });
+  const pool = new pg.Pool({ connectionString: url, max: connectionsMax, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, application_name: name });
   // An idle connection that breaks is replaced at its next use.
   pool.on('error', () => undefined);
   let closed: Promise<void> | undefined;
