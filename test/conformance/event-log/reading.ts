@@ -38,7 +38,7 @@ export const reading: readonly Behaviour[] = [
     await b.abort();
     await a.abort();
     await mustCommit(writer, { records: [record('end')] });
-    for (const offset of [1, 2, 3, 4, 5, 6]) expect((await readToEnd(stage, log, at, offset)).texts()).toEqual(['kept', 'end']);
+    for (const offset of [1, 2, 3, 4, 5, 6]) expect((await readToEnd(stage, log, { ...at, offset: offset })).texts()).toEqual(['kept', 'end']);
   }],
   ['a stranger\'s open transaction holds back what lies behind it, and its end lets it go', async (stage) => {
     const log = stage.connect();
@@ -99,7 +99,7 @@ export const reading: readonly Behaviour[] = [
     const at = { topic: await stage.createTopic(), partition: 0 };
     const writer = await fencedWriter(log, stage.unique('writer'));
     await mustCommit(writer, { records: ['a', 'b', 'c', 'd'].map((text) => recordOf(stage, at, text)) });
-    expect((await readToEnd(stage, log, at, 2)).texts()).toEqual(['c', 'd']);
+    expect((await readToEnd(stage, log, { ...at, offset: 2 })).texts()).toEqual(['c', 'd']);
   }],
   ['a reader at the end waits, and gets only what comes', async (stage) => {
     const log = stage.connect();
@@ -172,7 +172,7 @@ export const reading: readonly Behaviour[] = [
     const writer = await fencedWriter(mine, stage.unique('writer'));
     await mustCommit(writer, { records: ['a', 'b'].map((text) => recordOf(stage, at, text)) });
     expect((await readToEnd(stage, mine, at)).texts()).toEqual(['a', 'b']);
-    expect((await readToEnd(stage, theirs, at, 1)).texts()).toEqual(['b']);
+    expect((await readToEnd(stage, theirs, { ...at, offset: 1 })).texts()).toEqual(['b']);
   }],
   ['an offset beyond the end is OFFSET_OUT_OF_RANGE, never a silent jump', async (stage) => {
     const log = stage.connect();
@@ -194,7 +194,7 @@ export const reading: readonly Behaviour[] = [
     const read = collect(log, { ...at, offset: 0 });
     await stage.eventually(() => read.errors.length > 0, 'the error');
     expect(read.errors).toMatchObject([{ code: 'OFFSET_OUT_OF_RANGE', offset: 0 }]);
-    expect((await readToEnd(stage, log, at, 2)).texts()).toEqual(['c']);
+    expect((await readToEnd(stage, log, { ...at, offset: 2 })).texts()).toEqual(['c']);
   }],
   ['a topic deleted under a reader is TOPIC_DELETED', async (stage) => {
     const log = stage.connect();

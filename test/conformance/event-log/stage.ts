@@ -31,10 +31,10 @@ export type MakeStage = () => Promise<EventLogStage>;
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const decode = (bytes: Uint8Array | null): string | null => (bytes === null ? null : new TextDecoder().decode(bytes));
 
-export const recordOf = (stage: EventLogStage, to: TopicPartition, text: string, key: string | null = 'key'): RecordToWrite => ({
+export const recordOf = (stage: EventLogStage, to: TopicPartition, text: string): RecordToWrite => ({
   topic: to.topic,
   partition: to.partition,
-  key,
+  key: 'key',
   value: encode(text),
   headers: {},
   timestampMs: stage.nowMillis(),
@@ -81,10 +81,10 @@ export const collect = (log: EventLog, from: TopicPartition & { readonly offset:
   return { close: subscription.close, records, batches, errors, texts: () => records.map((record) => decode(record.value)), nextOffset: () => next };
 };
 
-/** Reads what is committed up to the end that the partition has when this is called. */
-export const readToEnd = async (stage: EventLogStage, log: EventLog, partition: TopicPartition, offset = 0): Promise<Collector> => {
+/** Reads what is committed, from the offset (default 0) up to the end that the partition has when this is called. */
+export const readToEnd = async (stage: EventLogStage, log: EventLog, partition: TopicPartition & { readonly offset?: number }): Promise<Collector> => {
   const end = await log.endOffset(partition);
-  const collector = collect(log, { ...partition, offset });
+  const collector = collect(log, { offset: 0, ...partition });
   await stage.eventually(() => collector.nextOffset() >= end || collector.errors.length > 0, `reading ${partition.topic}/${partition.partition} up to ${end}`);
   collector.close();
   return collector;

@@ -106,7 +106,7 @@ export const writing: readonly Behaviour[] = [
     const log = stage.connect();
     const at = { topic: await stage.createTopic({ isCompacted: true }), partition: 0 };
     const writer = await fencedWriter(log, stage.unique('writer'));
-    expect(await writer.commit({ records: [recordOf(stage, at, 'keyless', null)] })).toMatchObject({ status: 'not-committed', code: 'INVALID_RECORD' });
+    expect(await writer.commit({ records: [{ ...recordOf(stage, at, 'keyless'), key: null }] })).toMatchObject({ status: 'not-committed', code: 'INVALID_RECORD' });
     await mustCommit(writer, { records: [recordOf(stage, at, 'keyed')] });
     expect((await readToEnd(stage, log, at)).texts()).toEqual(['keyed']);
   }],

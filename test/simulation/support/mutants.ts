@@ -48,6 +48,12 @@ const watermarkIsPosition = (log: EventLog): EventLog => ({
   },
 });
 
+/** Every command is handled twice: entities rely on the position in their own transaction, nothing else protects them. */
+const commandsTwice = withReader((reader) => ({
+  subscribe: (from, handler) =>
+    reader.subscribe(from, !from.topic.endsWith('.commands') ? handler : { ...handler, onBatch: (batch) => handler.onBatch({ ...batch, records: batch.records.flatMap((record) => [record, record]) }) }),
+}));
+
 export type Planted = { readonly name: string; readonly mutant: Mutant; /** One of these at least must be reported. */ readonly seenAs: readonly InvariantId[] };
 
 export const mutants: readonly Planted[] = [
@@ -56,6 +62,7 @@ export const mutants: readonly Planted[] = [
   { name: 'an unclear end of a transaction treated as committed', mutant: { log: unknownIsCommitted }, seenAs: ['I9', 'CHAIN'] },
   { name: 'a fenced end of a transaction treated as committed', mutant: { log: fencedIsCommitted }, seenAs: ['I5', 'I9', 'CHAIN'] },
   { name: 'deciding before the own claim is read', mutant: { log: decidesTooEarly }, seenAs: ['I1', 'I2', 'I5', 'I9', 'CHAIN'] },
+  { name: 'commands of entities delivered twice', mutant: { log: commandsTwice }, seenAs: ['I6'] },
   { name: 'a watermark that passes open instances', mutant: { log: watermarkIsPosition }, seenAs: ['I9'] },
   {
     name: 'a vendor that is not idempotent behind a step that says it is',

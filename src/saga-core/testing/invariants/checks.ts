@@ -65,17 +65,39 @@ const undoneOnce = (ledger: Ledger, slot: Slot, report: Report): void => {
   if (slot.compensations[0]?.isKept === true && !isKeptByDefinition) report('I4', `${nameOf(slot)} is kept, but its definition does not say so`);
 };
 
+/** What keeps `slot` from being undone at `own`: a dependant that was not laid to rest by then. */
+const restlessDependant = (ledger: Ledger, other: Slot, own: number): string | null => {
+  const isTriggered = isReady(ledger, other.step, effectiveRequest(ledger)?.offset ?? END);
+  if (isTriggered && (other.outcomes[0]?.offset ?? END) > own) return `${nameOf(other)} is answered`;
+  return isDue(ledger, other) && (settledOffset(other) ?? END) > own ? nameOf(other) : null;
+};
+
 const undoneInOrder = (ledger: Ledger, slot: Slot, report: Report): void => {
   const own = slot.compensations[0]?.offset;
   if (own === undefined || slot.operatorOffset !== null) return;
-  for (const name of dependantsOf(ledger.definition, slot.step)) {
-    for (const other of ledger.slots.values()) {
-      if (other.step !== name) continue;
-      const answered = other.outcomes[0]?.offset;
-      const isTriggered = isReady(ledger, name, effectiveRequest(ledger)?.offset ?? END);
-      if (isTriggered && (answered === undefined || answered > own)) report('I4', `${nameOf(slot)} is compensated at ${own}, before its dependant ${nameOf(other)} is answered`);
-      if (isDue(ledger, other) && (settledOffset(other) ?? END) > own) report('I4', `${nameOf(slot)} is compensated at ${own}, before its dependant ${nameOf(other)}`);
-    }
+  const dependants = dependantsOf(ledger.definition, slot.step);
+  for (const other of ledger.slots.values()) {
+    const restless = dependants.has(other.step) ? restlessDependant(ledger, other, own) : null;
+    if (restless !== null) report('I4', `${nameOf(slot)} is compensated at ${own}, before its dependant ${restless}`);
+  }
+};
+
+/** No undo without a request before it. */
+const undoneOnRequest: Check = (ledger, report) => {
+  const requestedAt = effectiveRequest(ledger)?.offset ?? END;
+  for (const slot of ledger.slots.values()) {
+    const first = slot.compensations[0]?.offset ?? END;
+    if (first < requestedAt) report('I4', `${nameOf(slot)} is compensated at ${first} without a request`);
+    undoneInOrder(ledger, slot, report);
+  }
+};
+
+/** Every step that was triggered when the set froze has its answer; items are opened and answered one by one. */
+const answeredAll = (ledger: Ledger, ends: { readonly requestedAt: number; readonly endedAt: number }, report: Report): void => {
+  for (const slot of ledger.slots.values()) {
+    const isWholeOfItems = slot.item === null && ledger.definition.steps[slot.step]?.forEach !== undefined;
+    if (slot.outcomes.length > 0 || isWholeOfItems || !isReady(ledger, slot.step, ends.requestedAt)) continue;
+    report('I4', `failed at ${ends.endedAt} although the triggered ${nameOf(slot)} has no outcome`);
   }
 };
 
@@ -83,21 +105,11 @@ const undoneInOrder = (ledger: Ledger, slot: Slot, report: Report): void => {
 const undone: Check = (ledger, report) => {
   const [end] = ledger.terminals;
   const request = effectiveRequest(ledger);
-  for (const slot of ledger.slots.values()) {
-    const first = slot.compensations[0]?.offset;
-    if (first !== undefined && (request === null || first < request.offset)) report('I4', `${nameOf(slot)} is compensated at ${first} without a request`);
-    undoneInOrder(ledger, slot, report);
-  }
   if (end?.type === 'chorus.SagaCompleted' && request !== null) report('I4', `completed at ${end.offset} although compensation was requested at ${request.offset}`);
   if (end?.type !== 'chorus.SagaFailed') return;
-  if (request === null) report('I4', `failed at ${end.offset} without a request for compensation`);
   for (const slot of ledger.slots.values()) undoneOnce(ledger, slot, report);
-  for (const slot of ledger.slots.values()) {
-    const isTriggered = request !== null && isReady(ledger, slot.step, request.offset);
-    if (isTriggered && (slot.item !== null || ledger.definition.steps[slot.step]?.forEach === undefined) && slot.outcomes.length === 0) {
-      report('I4', `failed at ${end.offset} although the triggered ${nameOf(slot)} has no outcome`);
-    }
-  }
+  if (request === null) report('I4', `failed at ${end.offset} without a request for compensation`);
+  else answeredAll(ledger, { requestedAt: request.offset, endedAt: end.offset }, report);
 };
 
 const LIFECYCLE = /^chorus\.(Saga(Started|Refused|Completed|Failed|Quarantined)|CompensationRequested)$/;
@@ -117,7 +129,7 @@ const oneWriter: Check = (ledger, report) => {
   }
 };
 
-const CHECKS: readonly Check[] = [oneOutcome, oneEnd, inOrder, undone, oneWriter];
+const CHECKS: readonly Check[] = [oneOutcome, oneEnd, inOrder, undoneOnRequest, undone, oneWriter];
 
 /** I1 to I4 and the writers of one instance. */
 export const checkInstance = (ledger: Ledger): readonly Violation[] => {

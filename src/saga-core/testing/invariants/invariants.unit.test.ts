@@ -7,8 +7,8 @@ import { verifyRecords } from './invariants.ts';
 /* Goal: each invariant is seen when it is broken, and only then. Method: sound histories, and one change to each. */
 
 const started = eventType('test.opened', {});
-const effect = (number: number, owner: string, after: StepDefinition['after'], compensation = undo()): StepDefinition =>
-  ({ kind: 'effect', number, owner, after, output: null, timeoutMs: 1_000, retry: NO_RETRY, compensation });
+const effect = (number: number, owner: string, after: StepDefinition['after']): StepDefinition =>
+  ({ kind: 'effect', number, owner, after, output: null, timeoutMs: 1_000, retry: NO_RETRY, compensation: undo() });
 
 /** hold → ship, and hold → bill; ship and bill → close. */
 const saga: SagaShape = {
@@ -17,7 +17,7 @@ const saga: SagaShape = {
     hold: effect(1, 'desk', 'start'),
     ship: effect(2, 'depot', 'hold'),
     bill: effect(3, 'till', 'hold'),
-    close: effect(4, 'desk', { all: ['ship', 'bill'] }, none('a note')),
+    close: { ...effect(4, 'desk', { all: ['ship', 'bill'] }), compensation: none('a note') },
   },
   completed: { emits: null },
   failed: { emits: null },
@@ -134,7 +134,7 @@ test('the order in which records are given does not matter, and unknown definiti
 
 const listed: SagaShape = {
   ...saga,
-  steps: { hold: effect(1, 'desk', 'start'), ship: { ...effect(2, 'depot', 'hold'), forEach: { listed: 'orders' } }, close: effect(3, 'desk', 'ship', none('a note')) },
+  steps: { hold: effect(1, 'desk', 'start'), ship: { ...effect(2, 'depot', 'hold'), forEach: { listed: 'orders' } }, close: { ...effect(3, 'desk', 'ship'), compensation: none('a note') } },
 };
 
 test('items of a forEach step have one outcome each, and the step is done when all of them are', () => {

@@ -1,4 +1,4 @@
-import { dependenciesOf, type SagaShape, type StepDefinition } from '#saga-core';
+import { dependenciesOf, type SagaShape } from '#saga-core';
 import { type AuditedRecord, fieldOf, type History } from './audited.ts';
 
 /*
@@ -23,6 +23,7 @@ export type Slot = {
   openedOffset: number;
 };
 
+/** What the records say of one instance, laid out for the checks. */
 export type Ledger = {
   readonly history: History;
   readonly definition: SagaShape;
@@ -116,8 +117,8 @@ const isDoneSlot = (slot: Slot | undefined, before: number): boolean => {
 };
 
 /** No further item is expected. */
-const isClosed = (ledger: Ledger, name: string, step: StepDefinition, before: number): boolean => {
-  const { forEach } = step;
+const isClosed = (ledger: Ledger, name: string, before: number): boolean => {
+  const forEach = ledger.definition.steps[name]?.forEach;
   if (forEach === undefined) return true;
   if ('arriving' in forEach) return forEach.until.every((other) => isStepDone(ledger, other, before));
   const started = wholeSlot(ledger, name)?.firstActOffset ?? null;
@@ -131,7 +132,7 @@ export const isStepDone = (ledger: Ledger, name: string, before: number): boolea
   if (isDoneSlot(wholeSlot(ledger, name), before)) return true;
   if (step.forEach === undefined) return false;
   const opened = itemSlots(ledger, name).filter((slot) => slot.openedOffset < before);
-  return isReady(ledger, name, before) && isClosed(ledger, name, step, before) && opened.every((slot) => isDoneSlot(slot, before));
+  return isReady(ledger, name, before) && isClosed(ledger, name, before) && opened.every((slot) => isDoneSlot(slot, before));
 };
 
 /** Its dependencies are complete, as the log stood before this offset. */
