@@ -38,3 +38,20 @@ export const DEFAULT_LIMITS: OrderExecutionLimits = {
   undoMs: 10_000,
   undoRetry: UNDO_RETRY,
 };
+
+const TENTH = 10;
+
+/**
+ * A virtual broker answers at once, so its deadlines are a tenth. Waits between attempts stay: they are there for the other side.
+ * For a worker whose connections are all virtual.
+ */
+export const virtualBrokerLimits = (limits: OrderExecutionLimits = DEFAULT_LIMITS): OrderExecutionLimits => ({
+  ...limits,
+  timeoutMs: limits.timeoutMs / TENTH,
+  submitOrderMs: limits.submitOrderMs / TENTH,
+  acknowledgmentMs: limits.acknowledgmentMs / TENTH,
+  monitorFillsMs: limits.monitorFillsMs / TENTH,
+  cancelRestMs: limits.cancelRestMs / TENTH,
+  calculatePnlMs: limits.calculatePnlMs / TENTH,
+  undoMs: limits.undoMs / TENTH,
+});
