@@ -2,6 +2,7 @@
 export { type DataType, dataType, type EventType, eventType, type PayloadOf } from '#contracts/core';
 export { type After, type Compensation, type ForEach, NO_RETRY, none, type OutputType, R3, type RetryPolicy, type StepDefinition, undo } from './definition/step.ts';
 export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, SagaDefinition, SagaShape, StartOf, StepName } from './definition/saga.ts';
+export { defineEvent, type FieldKind } from './definition/define-event.ts';
 export { defineSaga } from './definition/define-saga.ts';
 export { childSagaId } from './engine/child-id.ts';
 export { dependantsOf, dependenciesOf } from './definition/graph.ts';

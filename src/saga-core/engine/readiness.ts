@@ -84,9 +84,13 @@ export const readyAtMs = (instance: Instance, step: CompiledStep): number => {
   return step.isAnyEnough && earliest !== Number.POSITIVE_INFINITY ? earliest : latest;
 };
 
-/** eventId of the record whose folding made the step ready; for an item, of the record that opened it. */
+/**
+ * eventId of the record whose folding made the step ready; for an item that the step itself opened, of the record that opened it.
+ * An item that arrived is named by the fact that brought it: its cause is what the step depends on, so that the chain of causes
+ * does not end at a fact from outside.
+ */
 export const causeOf = (instance: Instance, step: CompiledStep, item: string | null): string => {
-  const opened = item === null ? null : (itemsOf(instance, step.index).get(item)?.openedBy ?? null);
+  const opened = item === null || step.arrivingType !== null ? null : (itemsOf(instance, step.index).get(item)?.openedBy ?? null);
   if (opened !== null) return opened;
   let cause = instance.triggerEventId;
   let at = Number.NEGATIVE_INFINITY;

@@ -100,11 +100,11 @@ export class Answers {
       return batch.records;
     }
     const instance = childInstance(entry.instance, where, child.definition, this.#records.nowMs);
-    if (trigger.kind === 'event') return [...batch.records, this.#records.ofInstance(instance, NO_CHAIN, trigger.event, { causationId: cause }).record];
+    if (trigger.kind === 'event') return [...batch.records, this.#records.ofInstance(instance, NO_CHAIN, trigger.event, { causationId: cause, isElsewhere: true }).record];
     const index = entry.instance.saga.indexOf.get(trigger.step) ?? -1;
     const source = entry.instance.slots[index];
     const payload = startPayload(child.definition, child.initiator, this.#records.nowMs, source?.output ?? null, source?.outcomeEventId ?? eventId);
-    const start = this.#records.ofInstance(instance, NO_CHAIN, { type: sagaStarted, payload }, { causationId: source?.outcomeEventId ?? cause });
+    const start = this.#records.ofInstance(instance, NO_CHAIN, { type: sagaStarted, payload }, { causationId: source?.outcomeEventId ?? cause, isElsewhere: true });
     return [...batch.records, start.record];
   }
 

@@ -135,20 +135,21 @@ class ContextView {
     return this.#reader.start(this.#holder.instance);
   }
 
-  output(name: string): unknown {
-    return this.#reader.output(this.#holder.instance, name)?.value ?? null;
+  // Getters that give functions: handlers take them out of the context, `({ start, output }) => …`.
+  get output(): SagaContext['output'] {
+    return (name) => erase(this.#reader.output(this.#holder.instance, name)?.value ?? null);
   }
 
-  outputAs(name: string, type: EventType<unknown> | DataType<unknown>): unknown {
-    return this.#reader.as(this.#holder.instance, name, type);
+  get outputAs(): SagaContext['outputAs'] {
+    return (name, type) => this.#reader.as(this.#holder.instance, name, type);
   }
 
-  items(name: string, type: EventType<unknown>): ReadonlyMap<string, unknown> {
-    return this.#reader.items(this.#holder.instance, name, type);
+  get items(): SagaContext['items'] {
+    return (name, type) => erase(this.#reader.items(this.#holder.instance, name, type));
   }
 
-  arrival(type: EventType<unknown>): unknown {
-    return this.#reader.arrival(this.#holder.instance, this.#call.step, this.#call.item, type);
+  get arrival(): SagaContext['arrival'] {
+    return (type) => erase(this.#reader.arrival(this.#holder.instance, this.#call.step, this.#call.item, type));
   }
 }
 

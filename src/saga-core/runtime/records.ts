@@ -14,8 +14,11 @@ export type RecordsOptions = {
   readonly names: TopicNames;
   /** Partition counts of every topic this process writes to. */
   readonly partitionsOf: (topic: string) => number;
+  /** Of a saga task: the partition that its instances lie on. */
+  readonly home?: number;
 };
 
+/** An envelope that belongs to no saga, to be filled in. */
 export const EMPTY_ENVELOPE: Omit<Envelope, 'eventId' | 'occurredAt' | 'producer' | 'chain'> = {
   correlationId: null, causationId: null, parentCorrelationId: null, sagaType: null, subSaga: null, definitionVersion: null,
   stepName: null, stepItem: null, step: null, totalSteps: null, subStep: null, outcome: null, compensationData: null,
@@ -36,6 +39,8 @@ export type Marks = {
   readonly compensationData?: Uint8Array | null;
   readonly attempt?: number | null;
   readonly phase?: 'execute' | 'compensate';
+  /** The instance lies on a partition of its own key, not on the task's (a child with an id of its own). */
+  readonly isElsewhere?: boolean;
 };
 
 /** A written record and the chain's head after it. */
@@ -81,7 +86,7 @@ export class Records {
       timeout: instance.timeoutMs,
       idempotencyKey: step === null ? null : idempotencyKey({ correlationId: instance.correlationId, subSaga: instance.subSaga, step: step.name, item: marks.item ?? null, phase: marks.phase ?? 'execute' }),
       chain: linkAfter(participant, head),
-    });
+    }, marks.isElsewhere === true ? undefined : this.#options.home);
   }
 
   /** A record for an instance that somebody else folds: an entity's outcome, an observation, a start event. */
@@ -150,8 +155,8 @@ export class Records {
     return partitionFor(key, this.#options.partitionsOf(topic));
   }
 
-  #written(head: ChainHead, topic: string, key: string, event: DomainEvent, envelope: Envelope): Written {
-    const record = this.#record(topic, key, envelope, event);
+  #written(head: ChainHead, topic: string, key: string, event: DomainEvent, envelope: Envelope, partition?: number): Written {
+    const record = this.#record(topic, key, envelope, event, partition);
     return { record, head: record.value === null ? head : headAt(head.seq + 1, record.value) };
   }
 

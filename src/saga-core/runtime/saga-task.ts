@@ -15,6 +15,7 @@ import { type Catalogue, type Entry, InstanceTable } from './instance-table.ts';
 import { PositionKeeper } from './position-keeper.ts';
 import { Records } from './records.ts';
 import { failureOf, SagaActions } from './saga-actions.ts';
+import type { PartitionDecoding } from './shared-decoding.ts';
 import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { TimerHeap } from './timer-heap.ts';
@@ -41,6 +42,7 @@ export class SagaTask {
   readonly #checkpointsAt: TopicPartition;
   readonly #group: string;
   readonly #records: Records;
+  readonly #decoding: PartitionDecoding;
   readonly #outputs: OutputReader;
   readonly #answers: Answers;
   readonly #actions: SagaActions;
@@ -65,7 +67,8 @@ export class SagaTask {
     this.#at = { topic: names.saga(options.context), partition: options.partition };
     this.#checkpointsAt = { topic: names.checkpoints(participant, options.context), partition: options.partition };
     this.#group = names.group(participant);
-    this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
+    this.#decoding = environment.decoding.of(this.#at);
+    this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf, home: this.#at.partition });
     this.#outputs = new OutputReader(environment.codec);
     this.#answers = new Answers(this.#records, environment.codec);
     this.#table = new InstanceTable(participant, options.catalogue);
@@ -177,7 +180,7 @@ export class SagaTask {
   #onBatch(batch: ReadBatch): Promise<void> | void {
     if (this.#isOver) return;
     const touched = new Set<Entry>();
-    const { decoding } = this.#options.environment;
+    const decoding = this.#decoding;
     for (let at = 0; at < batch.records.length; at++) {
       const record = batch.records[at];
       if (record === undefined || record.value === null) continue;
@@ -192,7 +195,7 @@ export class SagaTask {
   async #onBatchLearning(batch: ReadBatch, from: number, touched: Set<Entry>): Promise<void> {
     for (const record of batch.records.slice(from)) {
       if (record.value === null || this.#isOver) continue;
-      const folding = await this.#options.environment.decoding.learning(record, record.value);
+      const folding = await this.#decoding.learning(record, record.value);
       if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }

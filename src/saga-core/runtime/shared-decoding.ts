@@ -1,30 +1,51 @@
 import type { FoldedRecord } from '../engine/index.ts';
-import type { Codec, DecodeOutcome, LogRecord } from '../ports/index.ts';
+import { type Codec, type DecodeOutcome, type LogRecord, partitionKey, type TopicPartition } from '../ports/index.ts';
 import { decodeLearning } from './takeover.ts';
 
 /** A record as tasks fold it, or why it cannot be (yet). */
 export type Folding = { readonly status: 'folded'; readonly record: FoldedRecord } | Exclude<DecodeOutcome, { readonly status: 'decoded' }>;
 
-/**
- * Decodes each record once for all tasks of this process: the reader hands co-located participants the very same record.
- * What several of them keep of it, they keep as one copy.
- */
+/** How many of a partition's latest records stay decoded: co-located tasks read the same batch within milliseconds. */
+const RING_RECORDS = 1_024;
+
+/** The decodings of one process, by partition. */
 export class SharedDecoding {
   readonly #codec: Codec;
-  readonly #known = new WeakMap<LogRecord, Folding>();
+  readonly #partitions = new Map<string, PartitionDecoding>();
+
+  constructor(codec: Codec) {
+    this.#codec = codec;
+  }
+
+  of(partition: TopicPartition): PartitionDecoding {
+    const key = partitionKey(partition);
+    const known = this.#partitions.get(key) ?? new PartitionDecoding(this.#codec);
+    this.#partitions.set(key, known);
+    return known;
+  }
+}
+
+/**
+ * Decodes each record of a partition once for all tasks of this process: the reader hands co-located participants the very
+ * same record. What several of them keep of it, they keep as one copy.
+ */
+export class PartitionDecoding {
+  readonly #codec: Codec;
+  readonly #ring: ({ readonly source: LogRecord; readonly folding: Folding } | undefined)[] = new Array(RING_RECORDS).fill(undefined);
 
   constructor(codec: Codec) {
     this.#codec = codec;
   }
 
   of(record: LogRecord, value: Uint8Array): Folding {
-    const known = this.#known.get(record);
-    if (known !== undefined) return known;
+    const at = record.offset % RING_RECORDS;
+    const known = this.#ring[at];
+    if (known !== undefined && known.source === record) return known.folding;
     const decoded = this.#codec.decode(value);
     // A schema may be learnt meanwhile: only a final answer is remembered.
     if (decoded.status === 'unknown-schema') return decoded;
     const folding: Folding = decoded.status === 'undecodable' ? decoded : { status: 'folded', record: new DecodedRecord(record.offset, decoded, value) };
-    this.#known.set(record, folding);
+    this.#ring[at] = { source: record, folding };
     return folding;
   }
 
