@@ -6,6 +6,7 @@ import { registryAnswers } from './registry.ts';
 
 export type { Addresses } from './options.ts';
 
+/** Environment variables by name, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const VARIABLES: Readonly<Record<PlatformPart, string>> = {

@@ -42,6 +42,7 @@ export type LocalPlatformOptions = {
   readonly onProgress?: (line: string) => void;
 };
 
+/** A part that can run here or be named by the environment. */
 export type PlatformPart = 'kafka' | 'registry' | 'database';
 
 export const ALL_PARTS: readonly PlatformPart[] = ['kafka', 'registry', 'database'];

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { errnoOf, explainFileError, LocalPlatformError } from './errors.ts';
 import { identify, isRunning, type ProcessIdentity } from './process-identity.ts';
 import { waitFor } from './wait.ts';
@@ -28,6 +28,7 @@ export type ManagedProcess = {
 
 const STOP_TIMEOUT_MS = 20_000;
 const KILL_TIMEOUT_MS = 5_000;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Dies with its parent: a shell that waits for the end of a pipe whose other end only the parent holds. The kernel
@@ -48,7 +49,14 @@ const watch = (pid: number, stopSignal: NodeJS.Signals): ChildProcess => {
   return watchdog;
 };
 
+/** A log begins anew when it has grown large; the one before is kept beside it. */
+const turnOver = (logFile: string): void => {
+  const bytes = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  if (bytes > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.old`);
+};
+
 const spawnInto = (launch: Launch): ChildProcess => {
+  turnOver(launch.logFile);
   const log = openSync(launch.logFile, 'a');
   try {
     return spawn(launch.command, [...launch.args], {
