@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAuditCommands } from './commands/audit.ts';
 import { addContractCommands } from './commands/contracts.ts';
 import { addPlatformCommands } from './commands/platform.ts';
 import { addProjectionCommands } from './commands/projection.ts';
@@ -16,6 +17,7 @@ export const createProgram = (): Command => {
   addSagaCommands(program);
   addContractCommands(program);
   addProjectionCommands(program);
+  addAuditCommands(program);
   return program;
 };
 

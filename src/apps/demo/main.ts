@@ -62,7 +62,7 @@ const play = async (options: DemoOptions, platform: LocalPlatform, simulators: S
   const namespace = `demo-${Date.now().toString(36)}`;
   const run = await runDemo({
     addresses: platform, namespace, market: loadMarket(), cycles: options.cycles, seed: options.seed, simulators, logger: logOn(createPino({ level: 'error', name: 'chorus-demo' })), port: 0,
-    signal: interrupted.signal, screen: standardError, audit: null,
+    signal: interrupted.signal, screen: standardError,
     onFirstSaga: () => tell(`first saga ended ${sinceStart()} after the start`),
   });
   const forget = announce(platform, simulators, { namespace, worker: run.stage.worker.url });

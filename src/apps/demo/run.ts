@@ -1,6 +1,7 @@
 import type { Addresses } from '#apps/local-platform';
 import { groupLag } from '#apps/worker';
 import type { Log } from '#saga-core/ports';
+import { auditRun } from './audit.ts';
 import { placedFaults } from './fault-schedule.ts';
 import { Journal, JOURNAL_TYPES } from './journal.ts';
 import { firstBars, type Market } from './market.ts';
@@ -8,7 +9,7 @@ import { type Screen, showProgress } from './progress.ts';
 import { replay } from './replay.ts';
 import type { Simulators } from './simulators.ts';
 import { openStage, type Stage } from './stage.ts';
-import { type AuditSummary, type RunSummary, summaryOf } from './summary.ts';
+import { type RunSummary, summaryOf } from './summary.ts';
 import { Watch } from './watch.ts';
 
 export type RunOptions = {
@@ -24,8 +25,6 @@ export type RunOptions = {
   readonly signal: AbortSignal;
   /** null: no live line. */
   readonly screen: Screen | null;
-  /** Asked once all is played. */
-  readonly audit: ((stage: Stage) => Promise<AuditSummary>) | null;
   /** Called when the first cycle has ended, with the milliseconds since the call of `runDemo`. */
   readonly onFirstSaga?: (afterMs: number) => void;
 };
@@ -68,7 +67,7 @@ export const runDemo = async (options: RunOptions): Promise<DemoRun> => {
       endProgress();
     }
     const seconds = (performance.now() - playedFromMs) / 1_000;
-    const audit = options.audit === null || signal.aborted ? null : await options.audit(stage);
+    const audit = signal.aborted ? null : await auditRun(stage);
     return { summary: summaryOf({ namespace, seed, seconds, series, badRows: market.faults, journal, counts, watch, audit }), stage, stop };
   } catch (error) {
     await stop();

@@ -43,7 +43,7 @@ export type RunSummary = {
   readonly symbols: readonly SymbolSummary[];
   readonly badRows: readonly string[];
   readonly interestingSaga: string | null;
-  /** null: not asked for. */
+  /** null: the run was interrupted. */
   readonly audit: AuditSummary | null;
 };
 
