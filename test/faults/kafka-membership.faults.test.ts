@@ -23,7 +23,7 @@ type Member = { readonly membership: Membership; readonly calls: { readonly name
 const join = async (log: KafkaStand['log']): Promise<Member> => {
   const calls: { readonly name: string; readonly atMs: number }[] = [];
   const assignments: Assignment[] = [];
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   const called = (name: string): void => {
     calls.push({ name, atMs: performance.now() });
     for (const wake of waiting.splice(0)) wake();

@@ -72,7 +72,7 @@ export const keyOfAction = (action: Action): string => {
 /** Everything this participant has to do about the instance now, and when to ask again without a further record. */
 export const decide = (instance: Instance, world: DecisionWorld): Decision => {
   if (isEnded(instance)) return { actions: [], wakeAtMs: null };
-  const found: Findings = { instance, world, actions: [], wakeAtMs: null };
+  const found: Findings = { instance, world, isRunning: instance.status === 'RUNNING', actions: [], wakeAtMs: null };
   if (instance.saga.isInitiator) lifecycle(found);
   if (instance.status !== 'PENDING') for (const step of instance.saga.owned) considerStep(found, step);
   return { actions: found.actions, wakeAtMs: found.wakeAtMs };
@@ -82,9 +82,13 @@ export const decide = (instance: Instance, world: DecisionWorld): Decision => {
 type Findings = {
   readonly instance: Instance;
   readonly world: DecisionWorld;
+  readonly isRunning: boolean;
   readonly actions: Action[];
   wakeAtMs: number | null;
 };
+
+/** One (step, item) and what is folded of it. */
+type Place = { readonly step: CompiledStep; readonly item: string | null; readonly slot: Slot };
 
 const lifecycle = (found: Findings): void => {
   const instance = found.instance;
@@ -117,14 +121,15 @@ const compensating = (found: Findings): void => {
 
 const considerStep = (found: Findings, step: CompiledStep): void => {
   const instance = found.instance;
-  const isRunning = instance.status === 'RUNNING';
+  const { isRunning } = found;
   if (isRunning ? !isReady(instance, step) : !has(instance.triggered, step.index)) return;
   const whole = instance.slots[step.index];
   if (step.definition.forEach !== undefined && whole?.outcome == null && isRunning && isHandledWhole(found, step, whole)) return;
   for (const [item, slot] of slotsOf(instance, step)) {
     if (step.definition.forEach !== undefined && item === null) continue;
-    if (slot?.outcome == null) forward(found, step, item, slot ?? EMPTY_SLOT, isRunning);
-    else if (!isRunning) backward(found, step, item, slot);
+    const place = { step, item, slot: slot ?? EMPTY_SLOT };
+    if (place.slot.outcome === null) forward(found, place);
+    else if (!isRunning) backward(found, place);
   }
 };
 
@@ -147,26 +152,29 @@ const isSkipped = (found: Findings, step: CompiledStep): boolean => {
   return true;
 };
 
-const forward = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+const forward = (found: Findings, place: Place): void => {
+  const { step, item, slot } = place;
   if (found.world.isBusy(forwardKey(step, item))) return;
   const isUntouched = !slot.isStarted && slot.attempts === 0;
-  if (isRunning && item === null && isUntouched && isSkipped(found, step)) return;
+  if (found.isRunning && item === null && isUntouched && isSkipped(found, step)) return;
   switch (step.definition.kind) {
-    case 'effect': return effect(found, step, item, slot, isRunning);
-    case 'entity': return entity(found, step, item, slot, isRunning);
-    case 'await': return awaitAnswer(found, step, item, isRunning);
-    case 'child': return child(found, step, item, slot, isRunning);
+    case 'effect': return effect(found, place);
+    case 'entity': return entity(found, place);
+    case 'await': return awaitAnswer(found, place);
+    case 'child': return child(found, place);
   }
 };
 
-const effect = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+const effect = (found: Findings, { step, item, slot }: Place): void => {
+  const { isRunning } = found;
   if (step.definition.kind !== 'effect') return;
   if (!isRunning) return add(found, { do: 'conclude', step, item, attempts: slot.attempts });
   const firstAtMs = readyAtMs(found.instance, step) + (step.definition.retry.firstDelayMs ?? 0);
   if (isDueAt(found, slot.attempts > 0 ? slot.nextAtMs : firstAtMs)) add(found, { do: 'execute', step, item, attempt: slot.attempts + 1 });
 };
 
-const entity = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+const entity = (found: Findings, { step, item, slot }: Place): void => {
+  const { isRunning } = found;
   // A listed item is opened and its command sent in one transaction; an arriving one is opened by somebody else's record.
   if (slot.isStarted) return;
   // Items are facts that arrived: they are handled to the end even when the instance compensates.
@@ -174,15 +182,16 @@ const entity = (found: Findings, step: CompiledStep, item: string | null, slot: 
   else add(found, { do: 'cancel', step, item });
 };
 
-const awaitAnswer = (found: Findings, step: CompiledStep, item: string | null, isRunning: boolean): void => {
+const awaitAnswer = (found: Findings, { step, item }: Place): void => {
   if (step.definition.kind !== 'await') return;
   const result = found.world.verdictOf(found.instance, step, item);
   if (result !== null) return add(found, { do: 'answer', step, item, result });
-  if (!isRunning) return add(found, { do: 'cancel', step, item });
+  if (!found.isRunning) return add(found, { do: 'cancel', step, item });
   if (step.definition.timeoutMs > 0 && isDueAt(found, readyAtMs(found.instance, step) + step.definition.timeoutMs)) add(found, { do: 'answer', step, item, result: null });
 };
 
-const child = (found: Findings, step: CompiledStep, item: string | null, slot: Slot, isRunning: boolean): void => {
+const child = (found: Findings, { step, item, slot }: Place): void => {
+  const { isRunning } = found;
   if (step.definition.kind !== 'child') return;
   if (!slot.isStarted) return add(found, isRunning ? { do: 'spawn', step, item } : { do: 'cancel', step, item });
   const child = step.definition.id === 'inherited' ? found.world.endedChild(found.instance, step) : ownChildEnd(slot);
@@ -190,7 +199,7 @@ const child = (found: Findings, step: CompiledStep, item: string | null, slot: S
   if (!isRunning && slot.compensation === 'none' && !found.world.isBusy(compensationKey(step, item))) add(found, { do: 'stop-child', step, item });
 };
 
-const backward = (found: Findings, step: CompiledStep, item: string | null, slot: Slot): void => {
+const backward = (found: Findings, { step, item, slot }: Place): void => {
   if (!isDue(step, slot) || slot.compensation === 'done' || slot.compensation === 'failed' || slot.compensation === 'quarantined') return;
   if (found.world.isBusy(compensationKey(step, item)) || !mayCompensate(found.instance, step)) return;
   const { compensation, kind } = step.definition;

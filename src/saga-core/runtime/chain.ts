@@ -12,7 +12,7 @@ const WIRE_PREFIX_BYTES = 5;
 
 const bodyOf = (value: Uint8Array): Uint8Array => value.subarray(WIRE_PREFIX_BYTES);
 
-/** SHA-256 of a record's Avro body, without the five-byte prefix of the wire format (CONTRACTS 5). */
+/** SHA-256 of a record's Avro body, without the five-byte prefix of the wire format. */
 export const bodyHash = (value: Uint8Array): Uint8Array => hash('sha256', bodyOf(value), 'buffer');
 
 /** The head whose last record is this one. */

@@ -45,7 +45,7 @@ export type Worker = {
 
 type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<void>; readonly isLive: boolean; readonly openCount?: number; readonly openIds?: readonly string[] };
 
-/** Of a group member, unless configured (RUNTIME 2.1). */
+/** Of a group member, unless configured. */
 const SESSION_TIMEOUT_MS = 10_000;
 const RESTART_FIRST_MS = 20;
 const RESTART_MAX_MS = 5_000;
