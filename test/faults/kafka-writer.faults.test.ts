@@ -77,7 +77,9 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
     await stand.direct.endOffset({ topic: stand.topic, partition: 0 });
     produce.release();
     const after = await committing;
-    expect(after).toMatchObject({ status: 'committed' });
+    // A classic broker that verifies the late copy and the new batch at once refuses the higher sequence (out of order):
+    // a clean refusal, told as such. Under v2 the late copy has an old epoch.
+    expect(protocol === 'classic' ? ['committed', 'not-committed'] : ['committed']).toContain(after.status);
     await stand.mustCommit(next, 'last');
     await expectTruth([['before', 'committed'], ['during', outcome.status], ['after', after.status], ['last', 'committed']]);
   });
