@@ -1,5 +1,5 @@
 import { erase, formatDecimal, parseDecimal } from '#kernel';
-import { type Column, type Columns, keyText, type Row, type RowOf, type Table, type Value } from './table.ts';
+import { type Column, type Columns, type ColumnType, keyText, type Row, type RowOf, type Table, type Value } from './table.ts';
 
 /** What one record does to one row. */
 export type Change = {
@@ -22,16 +22,16 @@ export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of
   table: erase<Table>(table), key: erase<Row>(key), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
 });
 
-const isFit = (column: Column<Value>, value: Value): boolean => {
-  switch (column.type) {
-    case 'text': return typeof value === 'string';
-    case 'numeric': return typeof value === 'string' && parseDecimal(value).ok;
-    case 'bigint': return typeof value === 'bigint';
-    case 'boolean': return typeof value === 'boolean';
-    case 'integer':
-    case 'timestamp': return typeof value === 'number' && Number.isSafeInteger(value);
-    case 'double': return typeof value === 'number' && Number.isFinite(value);
-  }
+const isWhole = (value: Value): boolean => typeof value === 'number' && Number.isSafeInteger(value);
+
+const FITS: Readonly<Record<ColumnType, (value: Value) => boolean>> = {
+  text: (value) => typeof value === 'string',
+  numeric: (value) => typeof value === 'string' && parseDecimal(value).ok,
+  integer: isWhole,
+  bigint: (value) => typeof value === 'bigint',
+  double: (value) => typeof value === 'number' && Number.isFinite(value),
+  boolean: (value) => typeof value === 'boolean',
+  timestamp: isWhole,
 };
 
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
@@ -50,7 +50,7 @@ export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { re
   for (const [name, column] of Object.entries(table.columns)) {
     const value = row[name];
     if (value === undefined) return { fault: `${table.name}.${name} was not given` };
-    if (value === null ? !column.isNullable : !isFit(column, value)) return { fault: `${table.name}.${name} must be ${column.type}${column.isNullable ? ' or null' : ''}, got ${String(value).slice(0, 80)}` };
+    if (value === null ? !column.isNullable : !FITS[column.type](value)) return { fault: `${table.name}.${name} must be ${column.type}${column.isNullable ? ' or null' : ''}, got ${String(value).slice(0, 80)}` };
     checked[name] = kept(column, value);
   }
   return { row: checked };

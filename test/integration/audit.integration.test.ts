@@ -44,7 +44,7 @@ test.each([
   ['an invented row', 'fills', `insert into {fills} select 'o-none', execution_id, correlation_id, position_id, account_id, symbol, side, qty, price, position_qty, position_avg_price, applied_at, null from {fills} limit 1`, /table fills: row o-none.* is not what any record/],
   ['an edited line of a timeline', 'sagas', `update {saga_timeline} set summary = 'nothing to see' where saga_id = 'order-3' and type = 'trade.order.filled'`, /table saga_timeline: row .* differs from its record/],
   ['a status', 'sagas', `update {sagas} set status = 'FAILED' where saga_id = 'order-5'`, /table sagas: row order-5 status is FAILED, the log says COMPLETED/],
-])('%s in a read model is told with its row', async (_, projection, sql, expected) => {
+])('%s in a read model is told with its row', async (...[, projection, sql, expected]) => {
   const before = await readModelViolations();
   const schema = await schemaOf(projection);
   await stage.database.query(sql.replaceAll(/\{(\w+)\}/g, (__, table: string) => `${schema}.${table}`));

@@ -26,13 +26,14 @@ const TYPES = [
 export const SYMBOLS = ['AAPL', 'MSFT', 'TSLA'] as const;
 const LIMITS = { maxOrderValue: '100000', maxPositionValue: '100000', maxExposure: '500000', minConfidence: 0.5, maxOrdersPerMinute: 100, priceCollarPercent: '5' };
 
-type Said<Payload> = { readonly producer: string; readonly type: EventType<Payload>; readonly payload: Payload; readonly step?: string; readonly item?: string; readonly isOutcome?: boolean; readonly chainId?: string; readonly phase?: 'execute' | 'compensate'; readonly cause?: string };
+type Said<Payload> = { readonly producer: string; readonly type: EventType<Payload>; readonly payload: Payload; readonly step?: string; readonly item?: string; readonly isOutcome?: boolean; readonly chainId?: string; readonly phase?: 'execute' | 'compensate' };
 
 /** Writes whole histories; deterministic but for the schema ids. */
 export const createHistoryWriter = async (options: { readonly codec: Codec; readonly namespace: string; readonly partitions: number; readonly startMs: number }): Promise<HistoryWriter> => {
   const { codec, namespace, partitions } = options;
   await codec.prepare(TYPES);
   const heads = new Map<string, { readonly seq: number; readonly hash: Uint8Array | null }>();
+  const headOf = (key: string): { readonly seq: number; readonly hash: Uint8Array | null } => heads.get(key) ?? { seq: 0, hash: null };
   let nowMs = options.startMs;
   /** Shares held, by symbol. */
   const held = new Map<string, number>();
@@ -42,22 +43,22 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     let answer: string | null = null;
     const startedAt = nowMs;
     const say = <Payload>(said: Said<Payload>): void => {
-      const { producer, step, item, isOutcome, phase = 'execute' } = said;
-      const chainId = said.chainId ?? producer;
-      const headKey = said.chainId ?? `${correlationId} ${producer}`;
-      const head = heads.get(headKey) ?? { seq: 0, hash: null };
+      const { producer, step = null, item = null, isOutcome = false, phase = 'execute' } = said;
+      // A participant's chain belongs to the instance, an entity's to the entity.
+      const [chainId, headKey] = said.chainId === undefined ? [producer, `${correlationId}:${producer}`] : [said.chainId, said.chainId];
+      const head = headOf(headKey);
       nowMs += 1;
-      const eventId = said.chainId === undefined ? `${correlationId}:${producer}:${head.seq + 1}` : `${chainId}:${head.seq + 1}`;
+      const eventId = `${headKey}:${head.seq + 1}`;
       const envelope: Envelope = {
-        ...EMPTY_ENVELOPE, eventId, occurredAt: nowMs, producer, correlationId, causationId: said.cause ?? answer, sagaType: 'order_execution', definitionVersion: 1,
-        stepName: step ?? null, stepItem: item ?? null, step: 1, totalSteps: 6, outcome: isOutcome === true ? 'completed' : null, startedAt, timeout: 300_000,
-        idempotencyKey: step === undefined ? null : idempotencyKey({ correlationId, subSaga: null, step, item: item ?? null, phase }),
+        ...EMPTY_ENVELOPE, eventId, occurredAt: nowMs, producer, correlationId, causationId: answer, sagaType: 'order_execution', definitionVersion: 1,
+        stepName: step, stepItem: item, step: 1, totalSteps: 6, outcome: isOutcome ? 'completed' : null, startedAt, timeout: 300_000,
+        idempotencyKey: step === null ? null : idempotencyKey({ correlationId, subSaga: null, step, item, phase }),
         chain: { id: chainId, seq: head.seq + 1, prevHash: head.hash },
       };
       const value = codec.encode(said.type, envelope, said.payload as never);
       heads.set(headKey, { seq: head.seq + 1, hash: bodyHash(value) });
       answer ??= eventId;
-      if (isOutcome === true) answer = eventId;
+      if (isOutcome) answer = eventId;
       written.push({
         topic: `${namespace}.sagas.trading`, partition: partitionFor(correlationId, partitions), key: correlationId, value, timestampMs: nowMs,
         headers: { 'event-type': said.type.name, 'event-id': eventId, producer },
@@ -71,7 +72,7 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     const orderId = `o-${number}`;
     const symbol = SYMBOLS[number % SYMBOLS.length] ?? 'AAPL';
     const { say, written } = instance(correlationId);
-    const done = (producer: string, step: string, skipReason: string | null, output: Uint8Array | null = null): void =>
+    const done = (producer: string, step: string, { skipReason = null, output = null }: { readonly skipReason?: string | null; readonly output?: Uint8Array | null } = {}): void =>
       say({ producer, type: stepCompleted, step, isOutcome: true, payload: { stepName: step, output, skipped: skipReason !== null, skipReason } });
     say({ producer: 'trading-engine', type: orderPlacedEvent, chainId: `orders/${orderId}`, payload: {
       orderId, clientOrderId: `${correlationId}.1`, userId: 'u', accountId: 'acc', brokerConnectionId: 'c', symbol, side: 'buy', qty: '10', orderType: 'limit', limitPrice: '100.10',
@@ -81,7 +82,7 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     say({ producer: 'trading-engine', type: sagaStarted, payload: { sagaType: 'order_execution', initiator: 'trading-engine', definitionVersion: 1, deadlineAt: nowMs + 300_000, limits: [], payload: null, triggerEventId: null, repeatOf: null } });
     say({ producer: 'orchestrator', type: stepCompleted, step: 'link_decision', isOutcome: true, payload: { stepName: 'link_decision', output: null, skipped: false, skipReason: null } });
     say({ producer: 'trading-engine', type: stepStarted, step: 'validate_order', payload: { stepName: 'validate_order', phase: 'execute', idempotencyKey: `${correlationId}:validate_order:execute` } });
-    done('trading-engine', 'validate_order', null);
+    done('trading-engine', 'validate_order');
     return { correlationId, orderId, symbol, say, done, written };
   };
 
@@ -100,8 +101,8 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     const position = { positionId: `pos-acc:${symbol}`, accountId: 'acc', symbol, prevQty: String(before), prevAvgPrice: '100.1', avgPrice: '100.1', orderId, executionId: execution, fillPrice: '100.10' };
     say({ producer: engine, type: tradeOrderFilled, chainId: `positions/acc:${symbol}`, step: 'update_position', item: execution, payload: { ...head, filledQty: '10', avgPrice: '100.1', commission: '0', filledAt: nowMs } });
     say({ producer: engine, type: tradePositionUpdated, chainId: `positions/acc:${symbol}`, step: 'update_position', item: execution, isOutcome: true, payload: { ...position, qty: String(before + 10), fillQty: '10' } });
-    done(engine, 'monitor_fills', null, codec.encodeData(fillsMonitored, { result: 'filled', filledQty: '10' }));
-    done(engine, 'cancel_rest', 'the order was filled within its limit');
+    done(engine, 'monitor_fills', { output: codec.encodeData(fillsMonitored, { result: 'filled', filledQty: '10' }) });
+    done(engine, 'cancel_rest', { skipReason: 'the order was filled within its limit' });
     say({ producer: 'analytics', type: analyticsPnlRecorded, step: 'calculate_pnl', isOutcome: true, payload: { positionId: `pos-acc:${symbol}`, orderId, symbol, realizedPnl: '-12.50', unrealizedPnl: '3.0', currency: 'USD' } });
     say({ producer: engine, type: orderExecutionCompleted, payload: { orderId, order_id: broker, filledQty: '10', avgPrice: '100.1', positionId: `pos-acc:${symbol}`, realizedPnl: '-12.50', unrealizedPnl: '3.0' } });
     say({ producer: engine, type: sagaCompleted, payload: { finalStep: 'calculate_pnl', result: null } });
@@ -109,7 +110,7 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
   };
 
   const rejected = (number: number): readonly RecordToWrite[] => {
-    const { correlationId, orderId, say, written } = begin(number, `dec-${number}`);
+    const { orderId, say, written } = begin(number, `dec-${number}`);
     const engine = 'trading-engine';
     say({ producer: engine, type: tradeOrderRejected, step: 'submit_order', payload: { orderId, decisionId: `dec-${number}`, source: 'broker', httpStatus: 403, brokerCode: '40310000', reason: 'insufficient buying power' } });
     say({ producer: engine, type: stepFailed, step: 'submit_order', isOutcome: false, payload: { stepName: 'submit_order', errorKind: 'Terminal', outcomeUnknown: false, reason: 'rejected_by_broker', attempts: 1 } });
@@ -119,12 +120,12 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     say({ producer: 'orchestrator', type: compensationCompleted, step: 'link_decision', phase: 'compensate', payload: { stepName: 'link_decision', kept: false, byOperator: null } });
     say({ producer: engine, type: orderExecutionFailed, payload: { orderId, failedStep: 'submit_order', reason: 'rejected_by_broker', compensated: ['validate_order', 'link_decision'], filledQty: '0', positionKept: false } });
     say({ producer: engine, type: sagaFailed, payload: { failedStep: 'submit_order', reason: 'rejected_by_broker', compensatedSteps: ['validate_order', 'link_decision'] } });
-    return correlationId === '' ? [] : written;
+    return written;
   };
 
   const position: HistoryWriter['position'] = ({ symbol, qty, avgPrice, version, lastSplitDate }) => {
     const key = `acc:${symbol}`;
-    const head = heads.get(`positions/${key}`) ?? { seq: 0, hash: null };
+    const head = headOf(`positions/${key}`);
     const state = codec.encodeData(positionState, { positionId: `pos-${key}`, accountId: 'acc', symbol, qty, avgPrice, executions: [], lastSplitDate });
     const envelope: Envelope = { ...EMPTY_ENVELOPE, eventId: `state:positions/${key}:${version}`, occurredAt: nowMs, producer: 'trading-engine', chain: { id: `positions/${key}`, seq: head.seq, prevHash: head.hash } };
     return {

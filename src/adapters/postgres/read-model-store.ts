@@ -12,8 +12,8 @@ type Stored = { readonly version: number; readonly generation: number };
 
 const book = (namespace: string, table: string): string => `${quoted(readerSchema(namespace))}.${table}`;
 
-const storedOf = async (query: Query, namespace: string, name: string, lock: '' | 'for share' | 'for update'): Promise<Stored | null> => {
-  const { rows } = await query(`select version, generation from ${book(namespace, 'projections')} where name = $1 ${lock}`, [name]);
+const storedOf = async (query: Query, at: { readonly namespace: string; readonly name: string }, lock: 'for share' | 'for update'): Promise<Stored | null> => {
+  const { rows } = await query(`select version, generation from ${book(at.namespace, 'projections')} where name = $1 ${lock}`, [at.name]);
   const [row] = rows;
   return row === undefined ? null : { version: Number(row['version']), generation: Number(row['generation']) };
 };
@@ -55,7 +55,7 @@ const write = async (query: Query, schema: string, batch: ProjectionBatch): Prom
   return faults;
 };
 
-const recordFaults = async (query: Query, at: At, batch: ProjectionBatch, faults: readonly Fault[]): Promise<void> => {
+const recordFaults = async (query: Query, at: At, { batch, faults }: { readonly batch: ProjectionBatch; readonly faults: readonly Fault[] }): Promise<void> => {
   if (faults.length === 0) return;
   await query(
     `insert into ${book(at.namespace, 'projection_faults')} (projection, generation, topic, partition, record_offset, reason)
@@ -79,13 +79,13 @@ const positionIsTaken = async (query: Query, at: At, batch: ProjectionBatch): Pr
 const apply = (at: At, isLive: boolean) => (batch: ProjectionBatch): Promise<ApplyOutcome> =>
   at.database.transaction(async (query) => {
     if (isLive) {
-      const stored = await storedOf(query, at.namespace, at.projection.name, 'for share');
+      const stored = await storedOf(query, { namespace: at.namespace, name: at.projection.name }, 'for share');
       if (stored?.generation !== at.generation) return { status: 'superseded' };
     }
     const taken = await positionIsTaken(query, at, batch);
     if (taken !== null) return taken;
     const faults = await write(query, generationSchema(at.namespace, at.projection.name, at.generation), batch);
-    await recordFaults(query, at, batch, faults);
+    await recordFaults(query, at, { batch, faults });
     return { status: 'applied', faultCount: faults.length };
   });
 
@@ -108,7 +108,7 @@ const beginGeneration = async (query: Query, namespace: string, projection: Proj
   return generation;
 };
 
-const forget = async (query: Query, namespace: string, name: string, generation: number): Promise<void> => {
+const forget = async (query: Query, namespace: string, { name, generation }: { readonly name: string; readonly generation: number }): Promise<void> => {
   for (const table of ['projection_offsets', 'projection_faults']) await query(`delete from ${book(namespace, table)} where projection = $1 and generation = $2`, [name, generation]);
   await query(`drop schema if exists ${quoted(generationSchema(namespace, name, generation))} cascade`);
 };
@@ -116,7 +116,7 @@ const forget = async (query: Query, namespace: string, name: string, generation:
 const openLive = async (query: Query, namespace: string, projection: ProjectionDefinition): Promise<Stored> => {
   const books = book(namespace, 'projections');
   await query(`insert into ${books} (name, version, generation, last_generation) values ($1, $2, 0, 0) on conflict do nothing`, [projection.name, projection.version]);
-  const stored = await storedOf(query, namespace, projection.name, 'for update');
+  const stored = await storedOf(query, { namespace, name: projection.name }, 'for update');
   if (stored !== null && stored.generation > 0) return stored;
   const generation = await beginGeneration(query, namespace, projection);
   await createViews(query, { reader: readerSchema(namespace), schema: generationSchema(namespace, projection.name, generation) }, projection);
@@ -136,13 +136,13 @@ const open = async ({ database, namespace }: ReadModelStoreOptions, projection: 
 
 /** Under the lock that every live batch shares: nothing is applied meanwhile, so neither side can move. */
 const switchTo = (namespace: string, projection: ProjectionDefinition, generation: Generation) => async (query: Query): Promise<'switched' | 'behind'> => {
-  const stored = await storedOf(query, namespace, projection.name, 'for update');
+  const stored = await storedOf(query, { namespace, name: projection.name }, 'for update');
   if (stored === null) throw new PostgresError('POSTGRES_REFUSED', `read model ${projection.name} of ${namespace} does not exist any more`);
   const live = await positionsOf(query, { namespace, projection, generation: stored.generation });
   const built = await positionsOf(query, { namespace, projection, generation: generation.number });
   for (const [partition, nextOffset] of live) if ((built.get(partition) ?? 0) < nextOffset) return 'behind';
   // The old views go with the tables they look at.
-  await forget(query, namespace, projection.name, stored.generation);
+  await forget(query, namespace, { name: projection.name, generation: stored.generation });
   await createViews(query, { reader: readerSchema(namespace), schema: generationSchema(namespace, projection.name, generation.number) }, projection);
   await query(`update ${book(namespace, 'projections')} set generation = $2, version = $3, switched_at = now() where name = $1`, [projection.name, generation.number, projection.version]);
   return 'switched';
@@ -160,6 +160,6 @@ export const createReadModelStore = (options: ReadModelStoreOptions): ReadModelS
       return generationOf({ database, namespace, projection, generation }, false);
     },
     switchTo: (projection, generation) => database.transaction(switchTo(namespace, projection, generation)),
-    discard: (projection, generation) => database.transaction((query) => forget(query, namespace, projection.name, generation.number)),
+    discard: (projection, generation) => database.transaction((query) => forget(query, namespace, { name: projection.name, generation: generation.number })),
   };
 };

@@ -19,18 +19,17 @@ const written = (column: Column<Value>, value: Value | undefined): string | numb
 /** Decimals without the zeros that say nothing: equal numbers are equal texts. */
 const canonical = (numericText: string): string => (numericText.includes('.') ? numericText.replace(/\.?0+$/, '') : numericText);
 
-const read = (column: Column<Value>, value: unknown): Value => {
-  if (value === null || value === undefined) return null;
-  switch (column.type) {
-    case 'timestamp': return value instanceof Date ? value.getTime() : new Date(String(value)).getTime();
-    case 'bigint': return BigInt(String(value));
-    case 'numeric': return canonical(String(value));
-    case 'boolean': return value === true;
-    case 'integer':
-    case 'double': return Number(value);
-    case 'text': return String(value);
-  }
+const READERS: Readonly<Record<Column<Value>['type'], (value: unknown) => Value>> = {
+  text: String,
+  numeric: (value) => canonical(String(value)),
+  integer: Number,
+  bigint: (value) => BigInt(String(value)),
+  double: Number,
+  boolean: (value) => value === true,
+  timestamp: (value) => (value instanceof Date ? value : new Date(String(value))).getTime(),
 };
+
+const read = (column: Column<Value>, value: unknown): Value => (value === null || value === undefined ? null : READERS[column.type](value));
 
 /** What the server gave, as a row of the table. */
 export const readRow = (table: Table, given: Readonly<Record<string, unknown>>): Row => {

@@ -57,18 +57,21 @@ export class EntityChains {
   /** To be called when everything is read: what still waits has lost its predecessor. */
   finish(): void {
     for (const [id, chain] of this.#chains) {
-      const waiting = [...chain.ahead.keys()].sort((left, right) => left - right);
-      let expected = chain.seq + 1;
-      for (const seq of waiting) {
-        const isHead = expected === 1 && !this.#isWhole;
-        if (seq !== expected && !isHead) this.#say(id, `number ${seq} follows ${expected - 1}: ${seq - expected} missing, ${chain.ahead.get(seq)?.where ?? ''}`);
-        const before = chain.ahead.get(seq - 1);
-        const link = chain.ahead.get(seq);
-        if (before !== undefined && link !== undefined && !isSame(link.prevHash, before.bodyHash)) this.#say(id, `number ${seq} has another hash of number ${seq - 1} than that record, ${link.where}`);
-        expected = seq + 1;
+      if (chain.ahead.size === 0) continue;
+      chain.isBroken = true;
+      const waiting = [...chain.ahead].sort(([left], [right]) => left - right);
+      let before: readonly [seq: number, hash: Uint8Array] | null = chain.seq === 0 && !this.#isWhole ? null : [chain.seq, chain.head ?? new Uint8Array()];
+      for (const [seq, link] of waiting) {
+        if (before !== null) this.#compare(id, { seq, link, before });
+        before = [seq, link.bodyHash];
       }
-      if (waiting.length > 0) chain.isBroken = true;
     }
+  }
+
+  #compare(id: string, at: { readonly seq: number; readonly link: Link; readonly before: readonly [seq: number, hash: Uint8Array] }): void {
+    const { seq, link, before: [last, hash] } = at;
+    if (seq !== last + 1) this.#say(id, `number ${seq} follows ${last}: ${seq - last - 1} missing, ${link.where}`);
+    else if (!isSame(link.prevHash, hash)) this.#say(id, `number ${seq} has another hash of number ${last} than that record, ${link.where}`);
   }
 
   #advance(id: string, chain: ChainState): void {

@@ -1,5 +1,5 @@
 import { createObserver, type ObservedInstance } from '#saga-core/runtime';
-import { type AuditedRecord, checkCauses, checkChains, checkInstance, type DefinitionLookup, historiesOf, ledgerOf } from '#saga-core/testing';
+import { type AuditedRecord, checkCauses, checkChains, checkInstance, type DefinitionLookup, historiesOf, type History, ledgerOf } from '#saga-core/testing';
 import type { SagaShape } from '#saga-core';
 import type { Report } from './violation.ts';
 
@@ -59,13 +59,19 @@ export class Correlations {
     if (envelope.correlationId === null || envelope.sagaType === null) return;
     const key = `${topic} ${envelope.correlationId}`;
     const judged = this.#judged.get(key);
-    if (judged !== undefined) return this.#late(judged, record);
-    const group = this.#groups.get(key) ?? { correlationId: envelope.correlationId, topic, partition, records: [], endedAt: null };
+    if (judged !== undefined) this.#late(judged, record);
+    else this.#keep(key, record, seen);
+  }
+
+  #keep(key: string, record: AuditedRecord, seen: number): void {
+    const { topic, partition, envelope } = record;
+    const group = this.#groups.get(key) ?? { correlationId: envelope.correlationId ?? '', topic, partition, records: [], endedAt: null };
     this.#groups.set(key, group);
     if (group.partition !== partition) this.#elsewhere(record, group.partition);
     group.records.push(record);
     if (envelope.subSaga !== null || !ENDS.has(record.type) || group.endedAt !== null) return;
     group.endedAt = seen;
+    const place = `${topic}/${partition}`;
     const ended = this.#ended.get(place) ?? [];
     this.#ended.set(place, ended);
     ended.push({ key, atCount: seen });
@@ -101,28 +107,37 @@ export class Correlations {
     const { report, isWhole } = this.#options;
     this.#groups.delete(key);
     this.#judged.set(key, { topic: group.topic, partition: group.partition });
-    const { records } = group;
-    for (const history of historiesOf(records, this.#lookup)) {
+    const records = group.records.toSorted((left, right) => left.offset - right.offset);
+    const histories = historiesOf(records, this.#lookup);
+    this.#checkInstances(histories);
+    // An entity's chain runs through many sagas and is followed elsewhere.
+    const own = records.filter(({ envelope }) => envelope.chain.id === envelope.producer);
+    for (const violation of checkChains(own)) report(violation);
+    if (isWhole) this.#checkHeads(own);
+    this.#checkCauses(records, histories);
+    this.#checkLives(records, group.endedAt !== null);
+  }
+
+  #checkInstances(histories: readonly History[]): void {
+    for (const history of histories) {
       const ledger = ledgerOf(history);
       this.counts.instanceCount++;
       if (ledger === null) this.counts.unjudgedCount++;
-      else for (const violation of checkInstance(ledger)) report(violation);
+      else for (const violation of checkInstance(ledger)) this.#options.report(violation);
     }
-    // An entity's chain runs through many sagas and is followed elsewhere.
-    const isWritersOwn = ({ envelope }: AuditedRecord): boolean => envelope.chain.id === envelope.producer;
-    for (const violation of checkChains(records.filter(isWritersOwn))) report(violation);
-    if (isWhole) this.#checkHeads(records.filter(isWritersOwn));
-    this.#checkCauses(records);
-    const last = records.at(-1)?.envelope.occurredAt ?? 0;
+  }
+
+  #checkLives(records: readonly AuditedRecord[], isParentOver: boolean): void {
+    const lastAtMs = records.at(-1)?.envelope.occurredAt ?? 0;
     const isParked = records.some((record) => record.type === 'chorus.InstanceParked');
-    for (const instance of this.#observe(records.toSorted((left, right) => left.offset - right.offset))) {
+    for (const instance of this.#observe(records)) {
       this.statuses.set(instance.key, instance.status);
       if (hasEnded(instance)) continue;
       this.counts.openCount++;
       if (instance.status === 'MANUAL_REQUIRED' || isParked) continue;
       // A parent ends after its children: one that is open then has lost its end.
-      if (group.endedAt !== null) report({ invariant: 'I9', instance: instance.key, message: `${instance.status}, but its parent has ended` });
-      else this.#checkLife(instance, last);
+      if (isParentOver) this.#options.report({ invariant: 'I9', instance: instance.key, message: `${instance.status}, but its parent has ended` });
+      else this.#checkLife(instance, lastAtMs);
     }
   }
 
@@ -141,9 +156,9 @@ export class Correlations {
   }
 
   /** A cause that is none of the saga's own records may lie on another topic: told at the end, unless it is found. */
-  #checkCauses(records: readonly AuditedRecord[]): void {
+  #checkCauses(records: readonly AuditedRecord[], histories: readonly History[]): void {
     const missing: string[] = [];
-    const found = checkCauses(historiesOf(records, this.#lookup), (eventId) => {
+    const found = checkCauses(histories, (eventId) => {
       missing.push(eventId);
       return true;
     });

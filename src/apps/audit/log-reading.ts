@@ -35,6 +35,9 @@ const header = (record: LogRecord, name: string): string | null => {
   return value === undefined ? null : text.decode(value);
 };
 
+/** A record with the name of its topic, without the namespace. */
+type Read = { readonly topic: string; readonly record: LogRecord };
+
 /** Hands every record to those who judge it, decoded once. */
 export class LogReading {
   recordCount = 0;
@@ -53,42 +56,43 @@ export class LogReading {
     if (topic === POSITIONS_COMMANDS && header(record, 'event-type') !== applySplitCommand.name) return undefined;
     this.recordCount++;
     const decoded = decodeNow(codec, record.value);
-    if (decoded instanceof Promise) return decoded.then((event) => this.#judge(topic, record, event));
+    if (decoded instanceof Promise) return decoded.then((event) => this.#judge({ topic, record }, event));
     // States first need the schema of what they hold: everything else is judged at once.
-    if (sagaTopics.has(topic) && decoded.status === 'decoded') return this.#judgeNow(topic, record, decoded);
-    return this.#judge(topic, record, decoded);
+    if (sagaTopics.has(topic) && decoded.status === 'decoded') return this.#judgeNow({ topic, record }, decoded);
+    return this.#judge({ topic, record }, decoded);
   }
 
-  async #judge(topic: string, record: LogRecord, decoded: DecodedEvent | Undecodable): Promise<void> {
-    if (decoded.status === 'undecodable') return this.#undecodable(topic, record, decoded.reason, header(record, 'event-type'));
-    return this.#judgeNow(topic, record, decoded);
+  async #judge({ topic, record }: Read, decoded: DecodedEvent | Undecodable): Promise<void> {
+    if (decoded.status === 'undecodable') return this.#undecodable({ topic, record }, decoded.reason, header(record, 'event-type'));
+    return this.#judgeNow({ topic, record }, decoded);
   }
 
-  #judgeNow(topic: string, record: LogRecord, event: DecodedEvent): Promise<void> | void {
-    const payload = this.#payloadOf(topic, record, event);
+  #judgeNow(read: Read, event: DecodedEvent): Promise<void> | void {
+    const { topic, record } = read;
+    const payload = this.#payloadOf(read, event);
     if (payload === undefined) return undefined;
-    if (this.#options.sagaTopics.has(topic)) this.#sagaRecord(topic, record, event, payload.value);
+    if (this.#options.sagaTopics.has(topic)) this.#sagaRecord(read, event, payload.value);
     if (topic === POSITIONS_COMMANDS) this.#options.positions.command(record.key === null ? '' : text.decode(record.key), event.type, payload.value);
-    if (stateTopics.includes(topic)) return this.#state(topic, record, event, payload.value);
-    return this.#project(topic, record, event, payload.value);
+    if (stateTopics.includes(topic)) return this.#state(read, event, payload.value);
+    return this.#project(read, event, payload.value);
   }
 
-  #payloadOf(topic: string, record: LogRecord, event: DecodedEvent): { readonly value: unknown } | undefined {
+  #payloadOf(read: Read, event: DecodedEvent): { readonly value: unknown } | undefined {
     try {
       return { value: event.payload() };
     } catch (thrown) {
-      this.#undecodable(topic, record, thrown instanceof Error ? thrown.message : String(thrown), event.type);
+      this.#undecodable(read, thrown instanceof Error ? thrown.message : String(thrown), event.type);
       return undefined;
     }
   }
 
-  #undecodable(topic: string, { partition, offset }: LogRecord, reason: string, type: string | null): void {
+  #undecodable({ topic, record: { partition, offset } }: Read, reason: string, type: string | null): void {
     const { sagaTopics, folds } = this.#options;
     if (sagaTopics.has(topic)) this.bad.push({ topic, partition, offset, reason });
     for (const fold of folds) if (fold.covers(topic, partition, offset) && (type === null || fold.wants(type))) fold.fault();
   }
 
-  #sagaRecord(topic: string, record: LogRecord, event: DecodedEvent, payload: unknown): void {
+  #sagaRecord({ topic, record }: Read, event: DecodedEvent, payload: unknown): void {
     const { correlations, chains, positions, report } = this.#options;
     const { envelope, type } = event;
     const { partition, offset } = record;
@@ -101,16 +105,16 @@ export class LogReading {
     if (envelope.sagaType !== null && envelope.chain.id !== envelope.producer && audited.bodyHash !== undefined) chains.add(envelope, audited.bodyHash, `${type} at ${topic}/${partition} offset ${offset}`);
   }
 
-  async #state(topic: string, record: LogRecord, event: DecodedEvent, payload: unknown): Promise<void> {
+  async #state(read: Read, event: DecodedEvent, payload: unknown): Promise<void> {
     const { chains, positions, codec } = this.#options;
     if (event.type === entityState.name) {
       chains.head(event.envelope);
-      if (topic === POSITIONS_STATE) await withSchemas(codec, () => positions.state(erase<EntityState>(payload), event.envelope.chain.seq, codec.decodeData));
+      if (read.topic === POSITIONS_STATE) await withSchemas(codec, () => positions.state(erase<EntityState>(payload), event.envelope.chain.seq, codec.decodeData));
     }
-    await this.#project(topic, record, event, payload);
+    await this.#project(read, event, payload);
   }
 
-  #project(topic: string, record: LogRecord, event: DecodedEvent, payload: unknown): Promise<void> | void {
+  #project({ topic, record }: Read, event: DecodedEvent, payload: unknown): Promise<void> | void {
     const { codec, folds } = this.#options;
     const { partition, offset, timestampMs } = record;
     const interested = folds.filter((fold) => fold.wants(event.type) && fold.covers(topic, partition, offset));

@@ -28,11 +28,12 @@ export class Positions {
   readonly #positions = new Map<string, Position>();
   readonly #report: Report;
 
-  /** Splits that retention has deleted explain nothing: then a jump is not told. */
-  areSplitsWhole = true;
+  readonly #areSplitsWhole: boolean;
 
-  constructor(report: Report) {
-    this.#report = report;
+  /** Where retention has deleted splits, they explain nothing: then a jump is not told. */
+  constructor(options: { readonly report: Report; readonly areSplitsWhole: boolean }) {
+    this.#report = options.report;
+    this.#areSplitsWhole = options.areSplitsWhole;
   }
 
   add(record: AuditedRecord): void {
@@ -89,16 +90,15 @@ export class Positions {
 
   #check(key: string, { changes, splits, state }: Position): void {
     const say = (message: string): void => this.#report({ invariant: 'I6', instance: null, message: `position ${key}: ${message}` });
-    const left = [...distinct(splits)];
-    const walk = new Walk(left);
-    for (const change of changes.sort((a, b) => a.seq - b.seq)) {
-      // The log may have grown since the state was read.
-      if (state !== null && change.seq > state.seq) break;
+    const walk = new Walk([...distinct(splits)]);
+    // The log may have grown since the state was read.
+    const told = changes.filter((change) => state === null || change.seq <= state.seq).sort((left, right) => left.seq - right.seq);
+    for (const change of told) {
       const problem = walk.step(change);
-      if (problem !== null && (this.areSplitsWhole || !walk.hasJumped)) say(`${problem}, ${change.where}`);
+      if (problem !== null && (this.#areSplitsWhole || !walk.hasJumped)) say(`${problem}, ${change.where}`);
     }
     if (state === null) return changes.length === 0 ? undefined : say('its entity has no state');
-    if (!walk.reaches(state.qty) && this.areSplitsWhole) say(`its fills come to ${formatDecimal(walk.qty)}, its entity holds ${formatDecimal(state.qty)}`);
+    if (!walk.reaches(state.qty) && this.#areSplitsWhole) say(`its fills come to ${formatDecimal(walk.qty)}, its entity holds ${formatDecimal(state.qty)}`);
   }
 }
 

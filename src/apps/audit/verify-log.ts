@@ -9,7 +9,7 @@ import { LogReading, POSITIONS_COMMANDS, stateTopics } from './log-reading.ts';
 import { Positions } from './positions.ts';
 import { type Range, rangesOf, readRange } from './read-log.ts';
 import { ReadModelFold } from './read-models.ts';
-import type { AuditViolation } from './violation.ts';
+import type { AuditViolation, Report } from './violation.ts';
 
 export type VerifyLogOptions = {
   readonly log: EventLog;
@@ -49,12 +49,13 @@ const VIOLATIONS_MAX = 1_000;
 const OVERDUE_MS = 60_000;
 const SAGAS = 'sagas';
 
+type Ranges = ReadonlyMap<string, readonly Range[]>;
 type Found = { readonly list: AuditViolation[]; count: number };
 
 const sagaTopicsOf = (definitions: readonly SagaShape[]): ReadonlySet<string> => new Set(definitions.map((definition) => `sagas.${definition.context}`));
 
 /** States last: an entity's head is then compared with all its records. */
-const readAll = async (log: EventLog, ranges: ReadonlyMap<string, readonly Range[]>, reading: LogReading): Promise<void> => {
+const readAll = async (log: EventLog, ranges: Ranges, reading: LogReading): Promise<void> => {
   const isState = (topic: string): boolean => stateTopics.includes(topic);
   for (const wave of [[...ranges].filter(([topic]) => !isState(topic)), [...ranges].filter(([topic]) => isState(topic))]) {
     await Promise.all(wave.flatMap(([, each]) => each.map((range) => readRange(log, range, (record) => reading.take(record)))));
@@ -62,7 +63,7 @@ const readAll = async (log: EventLog, ranges: ReadonlyMap<string, readonly Range
 };
 
 /** What the engine that runs the sagas makes of an instance must be what its row says, where the row is of the log's end. */
-const compareStatuses = (correlations: Correlations, sagas: ReadModelFold | undefined, report: (violation: AuditViolation) => void): void => {
+const compareStatuses = (correlations: Correlations, sagas: ReadModelFold | undefined, report: Report): void => {
   for (const [key, status] of sagas === undefined ? [] : correlations.statuses) {
     const row = sagas?.row(SAGAS, key);
     const isEnd = status === 'COMPLETED' || status === 'FAILED' || status === 'REFUSED';
@@ -72,37 +73,53 @@ const compareStatuses = (correlations: Correlations, sagas: ReadModelFold | unde
   }
 };
 
-const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>): Promise<LogVerification> => {
-  const startedAtMs = performance.now();
-  const { log, codec, namespace, definitions, projections = [] } = options;
-  const found: Found = { list: [], count: 0 };
-  const report = (violation: AuditViolation): void => {
-    found.count++;
-    if (found.list.length < VIOLATIONS_MAX) found.list.push(violation);
-  };
-  const folds = projections.flatMap((projection) => {
+/** Ends are taken in this order: on a log that grows meanwhile no state is then ahead of the records it counts. */
+const allRanges = async (options: VerifyLogOptions, isComparing: boolean): Promise<Ranges> => {
+  const { log, namespace, definitions, projections = [] } = options;
+  const projected = isComparing ? projections.flatMap((projection) => projection.topics) : [];
+  const ranges = new Map<string, readonly Range[]>();
+  for (const topic of new Set([...stateTopics, POSITIONS_COMMANDS, ...sagaTopicsOf(definitions), ...projected])) ranges.set(topic, await rangesOf(log, `${namespace}.${topic}`));
+  return ranges;
+};
+
+const startAtZero = (ranges: Ranges, topics: Iterable<string>): boolean => [...topics].every((topic) => (ranges.get(topic) ?? []).every((range) => range.start === 0));
+
+/** What is told only when all is read: causes beside the saga topics, bad records without a dead letter. */
+const reportElsewhere = async (options: VerifyLogOptions, correlations: Correlations, rest: { readonly reading: LogReading; readonly isWhole: boolean; readonly report: Report }): Promise<void> => {
+  const { log, namespace } = options;
+  const { reading, isWhole, report } = rest;
+  const elsewhere = await foundElsewhere(log, namespace, new Set(isWhole ? correlations.unknownCauses.keys() : []));
+  for (const [eventId, { instance, message }] of isWhole ? correlations.unknownCauses : []) if (!elsewhere.has(eventId)) report({ invariant: 'I8', instance, message });
+  for (const { topic, partition, offset, reason } of await missingInDeadLetters(log, namespace, reading.bad)) {
+    report({ invariant: 'I9', instance: null, message: `${topic}/${partition} offset ${offset} is in no dead letter and cannot be read: ${reason}` });
+  }
+};
+
+const foldsOf = ({ projections = [] }: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>, report: Report): readonly ReadModelFold[] =>
+  projections.flatMap((projection) => {
     const snapshot = snapshots.get(projection.name);
     return snapshot === undefined ? [] : [new ReadModelFold({ projection, snapshot, report })];
   });
+
+const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>): Promise<LogVerification> => {
+  const startedAtMs = performance.now();
+  const { log, codec, namespace, definitions, isFinished = false, overdueMs = OVERDUE_MS, nowMs = Date.now() } = options;
+  const found: Found = { list: [], count: 0 };
+  const report: Report = (violation) => {
+    found.count++;
+    if (found.list.length < VIOLATIONS_MAX) found.list.push(violation);
+  };
+  const folds = foldsOf(options, snapshots, report);
   const sagaTopics = sagaTopicsOf(definitions);
-  // Ends are taken in this order: on a log that grows meanwhile no state is then ahead of the records it counts.
-  const topics = new Set([...stateTopics, POSITIONS_COMMANDS, ...sagaTopics, ...(folds.length > 0 ? projections.flatMap((projection) => projection.topics) : [])]);
-  const ranges = new Map<string, readonly Range[]>();
-  for (const topic of topics) ranges.set(topic, await rangesOf(log, `${namespace}.${topic}`));
-  const isWhole = [...sagaTopics].every((topic) => (ranges.get(topic) ?? []).every((range) => range.start === 0));
-  const nowMs = options.nowMs ?? Date.now();
-  const correlations = new Correlations({ definitions, report, nowMs, overdueMs: options.overdueMs ?? OVERDUE_MS, isFinished: options.isFinished ?? false, isWhole });
+  const ranges = await allRanges(options, folds.length > 0);
+  const isWhole = startAtZero(ranges, sagaTopics);
+  const correlations = new Correlations({ definitions, report, nowMs, overdueMs, isFinished, isWhole });
   const chains = new EntityChains({ report, isWhole });
-  const positions = new Positions(report);
-  positions.areSplitsWhole = (ranges.get(POSITIONS_COMMANDS) ?? []).every((range) => range.start === 0);
+  const positions = new Positions({ report, areSplitsWhole: startAtZero(ranges, [POSITIONS_COMMANDS]) });
   const reading = new LogReading({ codec, namespace, sagaTopics, correlations, chains, positions, folds, report });
   await readAll(log, ranges, reading);
-  correlations.finish();
-  chains.finish();
-  positions.finish();
-  const elsewhere = await foundElsewhere(log, namespace, new Set(correlations.unknownCauses.keys()));
-  for (const [eventId, { instance, message }] of correlations.unknownCauses) if (!elsewhere.has(eventId) && isWhole) report({ invariant: 'I8', instance, message });
-  for (const bad of await missingInDeadLetters(log, namespace, reading.bad)) report({ invariant: 'I9', instance: null, message: `${bad.topic}/${bad.partition} offset ${bad.offset} is in no dead letter and cannot be read: ${bad.reason}` });
+  for (const judge of [correlations, chains, positions]) judge.finish();
+  await reportElsewhere(options, correlations, { reading, isWhole, report });
   compareStatuses(correlations, folds.find((fold) => fold.name === SAGAS), report);
   for (const fold of folds) await fold.compare();
   return {

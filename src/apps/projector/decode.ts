@@ -3,6 +3,8 @@ import type { Codec, DecodedEvent, LogRecord } from '#saga-core/ports';
 
 type Decoded = { readonly records: ProjectionBatch['records']; readonly faults: readonly Fault[] };
 
+type From = { readonly codec: Codec; readonly topic: string };
+
 const text = new TextDecoder();
 const EVENT_TYPE_HEADER = 'event-type';
 
@@ -43,7 +45,7 @@ const mapped = async <Result>(codec: Codec, map: () => Result): Promise<Result> 
 };
 
 /** A record as projections see it. */
-export const projectedOf = (record: LogRecord, topic: string, event: DecodedEvent, codec: Codec): Projected => ({
+const projectedOf = (record: LogRecord, event: DecodedEvent, { codec, topic }: From): Projected => ({
   topic,
   partition: record.partition,
   offset: record.offset,
@@ -61,14 +63,14 @@ const isSkipped = (projection: ProjectionDefinition, record: LogRecord): boolean
   return record.value === null || (header !== undefined && !isOfInterest(projection, text.decode(header)));
 };
 
-const one = async (projection: ProjectionDefinition, from: { readonly codec: Codec; readonly topic: string }, record: LogRecord): Promise<ProjectionBatch['records'][number] | Fault | null> => {
+const one = async (projection: ProjectionDefinition, from: From, record: LogRecord): Promise<ProjectionBatch['records'][number] | Fault | null> => {
   const { offset, value } = record;
   if (value === null || isSkipped(projection, record)) return null;
   const event = await decoded(from.codec, value);
   if (event.status === 'undecodable') return { offset, reason: event.reason };
   if (!isOfInterest(projection, event.type)) return null;
   try {
-    const changes = await mapped(from.codec, () => changesOf(projection, projectedOf(record, from.topic, event, from.codec)));
+    const changes = await mapped(from.codec, () => changesOf(projection, projectedOf(record, event, from)));
     return changes.length === 0 ? null : { offset, changes };
   } catch (thrown) {
     if (isPassing(thrown)) throw thrown;
@@ -77,7 +79,7 @@ const one = async (projection: ProjectionDefinition, from: { readonly codec: Cod
 };
 
 /** What a batch of records does, and which of them cannot be projected. Rejects where the schema registry does not answer. */
-export const decodeBatch = async (projection: ProjectionDefinition, from: { readonly codec: Codec; readonly topic: string }, records: readonly LogRecord[]): Promise<Decoded> => {
+export const decodeBatch = async (projection: ProjectionDefinition, from: From, records: readonly LogRecord[]): Promise<Decoded> => {
   const useful: ProjectionBatch['records'][number][] = [];
   const faults: Fault[] = [];
   for (const record of records) {

@@ -114,14 +114,15 @@ export class Runner {
 
   async #followNow(): Promise<void> {
     if (this.#isStopped) return;
-    const wanted = new Set((this.#assignment?.partitions ?? []).map(({ topic, partition }) => `${topic}/${partition}`));
+    const assigned = this.#assignment?.partitions ?? [];
+    const wanted = new Set(assigned.map(({ topic, partition }) => `${topic}/${partition}`));
     for (const [key, lane] of this.#lanes) {
       if (wanted.has(key)) continue;
       this.#lanes.delete(key);
       await lane.stop();
     }
     const positions = await this.#storedPositions();
-    for (const at of this.#assignment?.partitions ?? []) {
+    for (const at of assigned) {
       if (!this.#lanes.has(`${at.topic}/${at.partition}`) && !this.#isStopped) await this.#startLane(at, positions);
     }
   }

@@ -44,23 +44,20 @@ const reasoned = (what: string, reason: string): string => (reason === '' ? what
 
 type Drawn = { readonly arrow: string; readonly text: string };
 
-/** How a record is drawn between lifelines: forward solid, undoing dashed, failure with a cross. */
-const drawnOf = (record: SagaRecord): Drawn => {
-  const slot = slotOf(record);
-  const reason = textOf(record, 'reason');
-  switch (record.type) {
-    case 'chorus.StepCompleted': {
-      const isSkipped = textOf(record, 'skipped') === 'true';
-      return { arrow: '->>', text: isSkipped ? told(slot, reasoned('skipped', textOf(record, 'skipReason'))) : told(slot, 'completed') };
-    }
-    case 'chorus.StepStarted': return { arrow: textOf(record, 'phase') === 'compensate' ? '-->>' : '->>', text: told(slot, textOf(record, 'phase') === 'compensate' ? 'undo started' : 'started') };
-    case 'chorus.StepFailed': return { arrow: '-x', text: told(slot, reasoned('failed', reason)) };
-    case 'chorus.CompensationRequested': return { arrow: '-->>', text: told(reasoned('compensate', reason)) };
-    case 'chorus.CompensationCompleted': return { arrow: '-->>', text: told(slot, textOf(record, 'kept') === 'true' ? 'kept' : 'undone') };
-    case 'chorus.CompensationFailed': return { arrow: '--x', text: told(slot, reasoned('cannot be undone', reason)) };
-    default: return { arrow: '->>', text: told(shortName(record.type), record.envelope.stepItem === null ? '' : `(${record.envelope.stepItem})`) };
-  }
+const isSet = (record: SagaRecord, name: string): boolean => textOf(record, name) === 'true';
+const isUndoing = (record: SagaRecord): boolean => textOf(record, 'phase') === 'compensate';
+
+/** How lifecycle records are drawn between lifelines: forward solid, undoing dashed, failure with a cross. */
+const DRAWN: Readonly<Record<string, (record: SagaRecord) => Drawn>> = {
+  'chorus.StepCompleted': (record) => ({ arrow: '->>', text: told(slotOf(record), isSet(record, 'skipped') ? reasoned('skipped', textOf(record, 'skipReason')) : 'completed') }),
+  'chorus.StepStarted': (record) => ({ arrow: isUndoing(record) ? '-->>' : '->>', text: told(slotOf(record), isUndoing(record) ? 'undo started' : 'started') }),
+  'chorus.StepFailed': (record) => ({ arrow: '-x', text: told(slotOf(record), reasoned('failed', textOf(record, 'reason'))) }),
+  'chorus.CompensationRequested': (record) => ({ arrow: '-->>', text: told(reasoned('compensate', textOf(record, 'reason'))) }),
+  'chorus.CompensationCompleted': (record) => ({ arrow: '-->>', text: told(slotOf(record), isSet(record, 'kept') ? 'kept' : 'undone') }),
+  'chorus.CompensationFailed': (record) => ({ arrow: '--x', text: told(slotOf(record), reasoned('cannot be undone', textOf(record, 'reason'))) }),
 };
+const domainEvent = (record: SagaRecord): Drawn => ({ arrow: '->>', text: told(shortName(record.type), itemOf(record)) });
+const itemOf = ({ envelope }: SagaRecord): string => (envelope.stepItem === null ? '' : `(${envelope.stepItem})`);
 
 const NOTES: Readonly<Record<string, (record: SagaRecord) => string>> = {
   'chorus.StepAttemptFailed': (record) => told(slotOf(record), `${textOf(record, 'phase') === 'compensate' ? 'undo ' : ''}attempt ${textOf(record, 'attempt')} failed`, textOf(record, 'cause')),
@@ -81,13 +78,36 @@ const linesOf = (record: SagaRecord, readers: readonly string[]): readonly strin
   const { producer } = record.envelope;
   const from = lifelineId(producer);
   const venue = venueOf(record);
-  if (venue !== null) return [`${lifelineId(venue)}-)${from}: ${told(textOf(record, 'kind'), record.envelope.stepItem === null ? '' : `(${record.envelope.stepItem})`)}`];
+  if (venue !== null) return [`${lifelineId(venue)}-)${from}: ${told(textOf(record, 'kind'), itemOf(record))}`];
   const note = NOTES[record.type];
   if (note !== undefined) return [`Note over ${from}: ${note(record)}`];
-  const { arrow, text } = drawnOf(record);
+  const { arrow, text } = (DRAWN[record.type] ?? domainEvent)(record);
   const others = readers.filter((reader) => reader !== producer);
   return (others.length === 0 ? [producer] : others).map((to) => `${from}${arrow}${lifelineId(to)}: ${text}`);
 };
+
+/** One shade from the first request to undo until the last instance that is undone has ended. */
+class Shade {
+  readonly #undoing = new Set<string>();
+
+  get indent(): string {
+    return this.#undoing.size > 0 ? '  ' : '';
+  }
+
+  before(record: SagaRecord): readonly string[] {
+    const instance = record.envelope.subSaga ?? '';
+    if (record.type === 'chorus.CompensationRequested') {
+      const isFirst = this.#undoing.size === 0;
+      this.#undoing.add(instance);
+      return isFirst ? ['  rect rgba(220, 80, 60, 0.12)'] : [];
+    }
+    return ENDS.has(record.type) && this.#undoing.delete(instance) ? this.#undoing.size === 0 ? ['  end'] : [] : [];
+  }
+
+  end(): readonly string[] {
+    return this.#undoing.size > 0 ? ['  end'] : [];
+  }
+}
 
 /**
  * The sequence diagram of one saga as it ran, in Mermaid: every record an arrow from who wrote it to those who acted on it
@@ -98,22 +118,12 @@ export const mermaidSequence = (records: readonly SagaRecord[]): string => {
   const readers = readersOf(ordered);
   const lifelines = lifelinesOf(ordered);
   const lines = ['sequenceDiagram', ...lifelines.map(({ name, kind }) => `  ${kind} ${lifelineId(name)} as ${label(name)}`)];
-  /** Instances that are being undone: one shade for all, from the first request to the last end. */
-  const undoing = new Set<string>();
+  const shade = new Shade();
   for (const record of ordered) {
     if (UNTOLD.has(record.type)) continue;
-    const instance = record.envelope.subSaga ?? '';
-    if (record.type === 'chorus.CompensationRequested') {
-      if (undoing.size === 0) lines.push('  rect rgba(220, 80, 60, 0.12)');
-      undoing.add(instance);
-    }
-    if (!ENDS.has(record.type)) {
-      for (const line of linesOf(record, readers.get(record.envelope.eventId) ?? [])) lines.push(`  ${undoing.size > 0 ? '  ' : ''}${line}`);
-      continue;
-    }
-    if (undoing.delete(instance) && undoing.size === 0) lines.push('  end');
-    lines.push(`  ${endNote(record, lifelines)}`);
+    lines.push(...shade.before(record));
+    const drawn = ENDS.has(record.type) ? [endNote(record, lifelines)] : linesOf(record, readers.get(record.envelope.eventId) ?? []);
+    lines.push(...drawn.map((line) => `  ${shade.indent}${line}`));
   }
-  if (undoing.size > 0) lines.push('  end');
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...shade.end()].join('\n')}\n`;
 };

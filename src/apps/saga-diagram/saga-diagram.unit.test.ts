@@ -3,7 +3,7 @@ import type { Envelope } from '#contracts/core';
 import { EMPTY_ENVELOPE } from '#saga-core/runtime';
 import { mermaidSequence, type SagaRecord, timelineText } from './index.ts';
 
-const record = (offset: number, type: string, envelope: Partial<Envelope>, payload: unknown = {}): SagaRecord => ({
+const record = (offset: number, type: string, { payload = {}, ...envelope }: Partial<Envelope> & { readonly payload?: unknown }): SagaRecord => ({
   partition: 0,
   offset,
   type,
@@ -13,13 +13,13 @@ const record = (offset: number, type: string, envelope: Partial<Envelope>, paylo
 
 const FAILED: readonly SagaRecord[] = [
   record(0, 'order.placed', { producer: 'shop' }),
-  record(1, 'chorus.SagaStarted', { producer: 'desk', causationId: 'e0' }, { sagaType: 'order' }),
+  record(1, 'chorus.SagaStarted', { producer: 'desk', causationId: 'e0', payload: { sagaType: 'order' } }),
   record(2, 'funds.held', { producer: 'bank', causationId: 'e1', stepName: 'hold', outcome: 'completed' }),
-  record(3, 'chorus.StepAttemptFailed', { producer: 'venue-link', causationId: 'e2', stepName: 'submit' }, { stepName: 'submit', phase: 'execute', attempt: 1, cause: 'HTTP 503' }),
-  record(4, 'chorus.StepFailed', { producer: 'venue-link', causationId: 'e2', stepName: 'submit' }, { stepName: 'submit', reason: 'refused; too large #1' }),
-  record(5, 'chorus.CompensationRequested', { causationId: 'e4' }, { reason: 'refused' }),
-  record(6, 'chorus.CompensationCompleted', { producer: 'bank', causationId: 'e5', stepName: 'hold' }, { stepName: 'hold', kept: false }),
-  record(7, 'chorus.SagaFailed', { causationId: 'e6' }, { reason: 'refused' }),
+  record(3, 'chorus.StepAttemptFailed', { producer: 'venue-link', causationId: 'e2', stepName: 'submit', payload: { stepName: 'submit', phase: 'execute', attempt: 1, cause: 'HTTP 503' } }),
+  record(4, 'chorus.StepFailed', { producer: 'venue-link', causationId: 'e2', stepName: 'submit', payload: { stepName: 'submit', reason: 'refused; too large #1' } }),
+  record(5, 'chorus.CompensationRequested', { causationId: 'e4', payload: { reason: 'refused' } }),
+  record(6, 'chorus.CompensationCompleted', { producer: 'bank', causationId: 'e5', stepName: 'hold', payload: { stepName: 'hold', kept: false } }),
+  record(7, 'chorus.SagaFailed', { causationId: 'e6', payload: { reason: 'refused' } }),
 ];
 
 test('arrows go from the writer to those who acted on the record; what is undone is dashed and shaded', () => {
@@ -48,9 +48,9 @@ test('the order of the log decides, not the order given', () => {
 
 test('a venue is a lifeline of its own, an operator and a quarantine are notes', () => {
   const drawn = mermaidSequence([
-    record(0, 'chorus.BrokerObservationRecorded', { producer: 'connections', stepName: 'fill', stepItem: 'x1' }, { venue: 'alpaca', kind: 'fill' }),
-    record(1, 'chorus.SagaQuarantined', { stepName: 'fill' }, { stepName: 'fill', reason: 'unclear' }),
-    record(2, 'ops.operator.action', { producer: 'api' }, { user: 'ann', action: 'retry', reason: 'venue is back' }),
+    record(0, 'chorus.BrokerObservationRecorded', { producer: 'connections', stepName: 'fill', stepItem: 'x1', payload: { venue: 'alpaca', kind: 'fill' } }),
+    record(1, 'chorus.SagaQuarantined', { stepName: 'fill', payload: { stepName: 'fill', reason: 'unclear' } }),
+    record(2, 'ops.operator.action', { producer: 'api', payload: { user: 'ann', action: 'retry', reason: 'venue is back' } }),
   ]);
   expect(drawn).toContain('  actor alpaca as alpaca\n');
   expect(drawn).toContain('  alpaca-)connections: fill (x1)\n');

@@ -59,47 +59,46 @@ const ordered = (row: SagaRow, action: OpsOperatorAction): SagaRow => {
   return waiting(row, left);
 };
 
-/** The instance's state machine (RUNNING, COMPENSATING, MANUAL_REQUIRED, COMPLETED, FAILED); what does not apply changes nothing. */
-const moved = (row: SagaRow, record: Projected): SagaRow => {
-  const { occurredAt } = record.envelope;
-  switch (record.type) {
-    case 'chorus.SagaStarted': {
-      const { deadlineAt, definitionVersion } = erase<SagaStarted>(record.payload);
-      return row.status === 'PENDING' ? { ...row, status: 'RUNNING', deadline_at: deadlineAt, definition_version: definitionVersion } : row;
-    }
-    case 'chorus.SagaRefused':
-      return { ...row, status: 'REFUSED', ended_at: occurredAt, failure_reason: erase<SagaRefused>(record.payload).faults.join('; ') };
-    case 'chorus.StepFailed': {
-      const { reason } = erase<StepFailed>(record.payload);
-      return { ...row, failed_step: row.failed_step ?? slotOf(record), failure_reason: row.failure_reason ?? reason };
-    }
-    case 'chorus.CompensationRequested': {
-      const { failedStep, reason } = erase<CompensationRequested>(record.payload);
-      return row.status === 'RUNNING' ? { ...row, status: 'COMPENSATING', failed_step: row.failed_step ?? failedStep, failure_reason: row.failure_reason ?? reason } : row;
-    }
-    case 'chorus.CompensationFailed':
-      return row.status === 'RUNNING' ? row : waiting(row, [...waitingOf(row).filter((slot) => slot !== slotOf(record)), slotOf(record)]);
-    case 'chorus.CompensationCompleted':
-      return row.status === 'RUNNING' ? row : waiting(row, waitingOf(row).filter((slot) => slot !== slotOf(record)));
-    case 'ops.operator.action':
-      return ordered(row, erase<OpsOperatorAction>(record.payload));
-    // An instance that completes after all had a request that came too late: it says nothing of a failure.
-    case 'chorus.SagaCompleted':
-      return { ...row, status: 'COMPLETED', ended_at: occurredAt, failed_step: null, failure_reason: null, waiting_steps: '[]' };
-    case 'chorus.SagaFailed': {
-      const { failedStep, reason } = erase<SagaFailed>(record.payload);
-      return { ...row, status: 'FAILED', ended_at: occurredAt, failed_step: row.failed_step ?? failedStep, failure_reason: row.failure_reason ?? reason, waiting_steps: '[]' };
-    }
-    default:
-      return row;
-  }
+type Move = (row: SagaRow, record: Projected) => SagaRow;
+
+const started: Move = (row, { payload }) => {
+  const { deadlineAt, definitionVersion } = erase<SagaStarted>(payload);
+  return row.status === 'PENDING' ? { ...row, status: 'RUNNING', deadline_at: deadlineAt, definition_version: definitionVersion } : row;
+};
+
+const failing = (row: SagaRow, step: string | null, reason: string): SagaRow => ({ ...row, failed_step: row.failed_step ?? step, failure_reason: row.failure_reason ?? reason });
+
+const requested: Move = (row, { payload }) => {
+  const { failedStep, reason } = erase<CompensationRequested>(payload);
+  return row.status === 'RUNNING' ? { ...failing(row, failedStep, reason), status: 'COMPENSATING' } : row;
+};
+
+const failed: Move = (row, { payload, envelope }) => {
+  const { failedStep, reason } = erase<SagaFailed>(payload);
+  return { ...failing(row, failedStep, reason), status: 'FAILED', ended_at: envelope.occurredAt, waiting_steps: '[]' };
+};
+
+const others = (row: SagaRow, record: Projected): readonly string[] => waitingOf(row).filter((slot) => slot !== slotOf(record));
+
+/** The instance's state machine: PENDING, RUNNING, COMPENSATING, MANUAL_REQUIRED, COMPLETED, FAILED, REFUSED; what does not apply changes nothing. */
+const MOVES: Readonly<Record<string, Move>> = {
+  'chorus.SagaStarted': started,
+  'chorus.SagaRefused': (row, { payload, envelope }) => ({ ...row, status: 'REFUSED', ended_at: envelope.occurredAt, failure_reason: erase<SagaRefused>(payload).faults.join('; ') }),
+  'chorus.StepFailed': (row, record) => failing(row, slotOf(record), erase<StepFailed>(record.payload).reason),
+  'chorus.CompensationRequested': requested,
+  'chorus.CompensationFailed': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, [...others(row, record), slotOf(record)])),
+  'chorus.CompensationCompleted': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, others(row, record))),
+  'ops.operator.action': (row, { payload }) => ordered(row, erase<OpsOperatorAction>(payload)),
+  // An instance that completes after all had a request that came too late: it says nothing of a failure.
+  'chorus.SagaCompleted': (row, { envelope }) => ({ ...row, status: 'COMPLETED', ended_at: envelope.occurredAt, failed_step: null, failure_reason: null, waiting_steps: '[]' }),
+  'chorus.SagaFailed': failed,
 };
 
 /** Every record of an instance counts; only those before its end move it. */
 export const nextSagaRow = (sagaId: string, record: Projected) => (before: SagaRow | null): SagaRow | null => {
   if (before === null && isOfExisting(record)) return null;
   const row = before ?? first(sagaId, record);
-  const after = hasEnded(row) ? row : moved(row, record);
+  const after = hasEnded(row) ? row : (MOVES[record.type]?.(row, record) ?? row);
   return {
     ...after,
     symbol: after.symbol ?? symbolOf(record.payload),

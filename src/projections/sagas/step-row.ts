@@ -7,40 +7,44 @@ export type StepRow = RowOf<typeof sagaSteps.columns>;
 
 const failureOf = ({ outcomeUnknown, errorKind }: StepFailed): string => (outcomeUnknown ? 'uncertain' : errorKind === 'Cancelled' ? 'cancelled' : 'failed');
 
+type Answer = { readonly outcome: string; readonly reason: string | null };
+
 /** One outcome per step and item: a later one changes nothing. */
-const answered = (row: StepRow, record: Projected, outcome: string, reason: string | null): StepRow =>
+const answered = (row: StepRow, record: Projected, { outcome, reason }: Answer): StepRow =>
   row.outcome === null ? { ...row, outcome, reason: reason ?? row.reason, next_at: null, ended_at: record.envelope.occurredAt } : row;
 
-const started = (row: StepRow, { payload }: Projected): StepRow =>
-  erase<StepStarted>(payload).phase === 'compensate' ? { ...row, compensation: row.compensation ?? 'started' } : row;
+type Move = (row: StepRow, record: Projected) => StepRow;
 
-const attempted = (row: StepRow, { payload }: Projected): StepRow => {
+const started: Move = (row, { payload }) => (erase<StepStarted>(payload).phase === 'compensate' ? { ...row, compensation: row.compensation ?? 'started' } : row);
+
+const attempted: Move = (row, { payload }) => {
   const { phase, attempt, cause, nextAt } = erase<StepAttemptFailed>(payload);
   const told = { ...row, attempts: attempt, next_at: nextAt, reason: cause };
   return phase === 'compensate' ? { ...told, compensation: 'started' } : told;
 };
 
-const nextStepRow = (row: StepRow, record: Projected): StepRow => {
-  switch (record.type) {
-    case 'chorus.StepStarted': return started(row, record);
-    case 'chorus.StepAttemptFailed': return attempted(row, record);
-    case 'chorus.StepFailed': {
-      const failure = erase<StepFailed>(record.payload);
-      return answered({ ...row, attempts: Math.max(row.attempts, failure.attempts) }, record, failureOf(failure), failure.reason);
-    }
-    case 'chorus.StepCompleted': {
-      const { skipped, skipReason } = erase<StepCompleted>(record.payload);
-      return answered(row, record, skipped ? 'skipped' : 'completed', skipReason);
-    }
-    case 'chorus.CompensationCompleted': {
-      const { kept } = erase<CompensationCompleted>(record.payload);
-      return { ...row, compensation: kept ? 'kept' : 'done', next_at: null };
-    }
-    case 'chorus.CompensationFailed': return { ...row, compensation: 'failed', next_at: null, reason: erase<CompensationFailed>(record.payload).reason };
-    case 'chorus.SagaQuarantined': return { ...row, compensation: 'quarantined' };
-    default: return record.envelope.outcome === 'completed' ? answered(row, record, 'completed', null) : row;
-  }
+const failed: Move = (row, record) => {
+  const failure = erase<StepFailed>(record.payload);
+  return answered({ ...row, attempts: Math.max(row.attempts, failure.attempts) }, record, { outcome: failureOf(failure), reason: failure.reason });
 };
+
+const completed: Move = (row, record) => {
+  const { skipped, skipReason } = erase<StepCompleted>(record.payload);
+  return answered(row, record, { outcome: skipped ? 'skipped' : 'completed', reason: skipReason });
+};
+
+const MOVES: Readonly<Record<string, Move>> = {
+  'chorus.StepStarted': started,
+  'chorus.StepAttemptFailed': attempted,
+  'chorus.StepFailed': failed,
+  'chorus.StepCompleted': completed,
+  'chorus.CompensationCompleted': (row, { payload }) => ({ ...row, compensation: erase<CompensationCompleted>(payload).kept ? 'kept' : 'done', next_at: null }),
+  'chorus.CompensationFailed': (row, { payload }) => ({ ...row, compensation: 'failed', next_at: null, reason: erase<CompensationFailed>(payload).reason }),
+  'chorus.SagaQuarantined': (row) => ({ ...row, compensation: 'quarantined' }),
+};
+
+const domainEvent: Move = (row, record) => (record.envelope.outcome === 'completed' ? answered(row, record, { outcome: 'completed', reason: null }) : row);
+const nextStepRow: Move = (row, record) => (MOVES[record.type] ?? domainEvent)(row, record);
 
 const opened = (sagaId: string, { envelope }: Projected): StepRow => ({
   saga_id: sagaId, step: envelope.stepName ?? '', item: envelope.stepItem ?? '', number: envelope.subStep ?? envelope.step, owner: envelope.producer,
