@@ -22,6 +22,7 @@ export type Action =
   | { readonly do: 'compensate'; readonly step: CompiledStep; readonly item: string | null; readonly attempt: number }
   | { readonly do: 'undo'; readonly step: CompiledStep; readonly item: string | null }
   | { readonly do: 'keep'; readonly step: CompiledStep; readonly item: string | null }
+  | { readonly do: 'excuse'; readonly step: CompiledStep; readonly item: string | null; readonly byOperator: string }
   | { readonly do: 'quarantine'; readonly step: CompiledStep; readonly item: string | null; readonly reason: string }
   | { readonly do: 'request-compensation'; readonly reason: string; readonly step: string | null; readonly item: string | null; readonly cause: string | null }
   | { readonly do: 'complete' }
@@ -64,6 +65,7 @@ export const keyOfAction = (action: Action): string => {
     case 'compensate':
     case 'undo':
     case 'keep':
+    case 'excuse':
     case 'stop-child': return compensationKey(action.step, action.item);
     default: return forwardKey(action.step, action.item);
   }
@@ -202,6 +204,9 @@ const child = (found: Findings, { step, item, slot }: Place): void => {
 const backward = (found: Findings, { step, item, slot }: Place): void => {
   if (!isDue(step, slot) || slot.compensation === 'done' || slot.compensation === 'failed' || slot.compensation === 'quarantined') return;
   if (found.world.isBusy(compensationKey(step, item)) || !mayCompensate(found.instance, step)) return;
+  const { resolvedBy, isResolvedWhole } = found.instance;
+  // A command that is on its way to an entity is waited for: its answer may be a success after all.
+  if (resolvedBy !== null && (slot.compensation === 'excused' || (isResolvedWhole && slot.compensation === 'none'))) return add(found, { do: 'excuse', step, item, byOperator: resolvedBy });
   const { compensation, kind } = step.definition;
   if (compensation.kind === 'kept' && !found.world.mustUndo(found.instance, step, item)) return add(found, { do: 'keep', step, item });
   if (kind === 'entity') {

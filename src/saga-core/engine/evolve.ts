@@ -49,6 +49,8 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
     awaits: null,
     firstFailure: null,
     compensateOrder: null,
+    resolvedBy: null,
+    isResolvedWhole: false,
     triggered: 0,
     requestEventId: '',
     lastAnswerEventId: envelope.eventId,
@@ -129,11 +131,17 @@ const onOperatorAction = (draft: Draft, record: FoldedRecord): Verdict => {
     return null;
   }
   if (draft.status !== 'MANUAL_REQUIRED') return 'VOID';
-  const released = quarantinedSlots(draft).filter((at) => (step === null || at.step.name === step) && (stepItem === null || at.item === stepItem));
-  const compensation: Slot['compensation'] = action === 'retry' ? 'none' : 'done';
+  const waiting = quarantinedSlots(draft);
+  const named = waiting.filter((at) => (step === null || at.step.name === step) && (stepItem === null || at.item === stepItem));
+  if (named.length === 0) return 'VOID';
+  // `resolve` declares everything done that is left; the other two are about what they name.
+  const released = action === 'resolve' ? waiting : named;
+  const compensation: Slot['compensation'] = action === 'retry' ? 'none' : 'excused';
   for (const at of released) putSlot(draft, at, { ...at.slot, compensation, compensationAttempts: 0, compensationNextAtMs: 0 });
+  if (action !== 'retry') draft.resolvedBy = user;
+  if (action === 'resolve') draft.isResolvedWhole = true;
   settle(draft);
-  return released.length === 0 ? 'VOID' : null;
+  return null;
 };
 
 type Place = { readonly step: CompiledStep; readonly index: number; readonly item: string | null };

@@ -20,7 +20,9 @@ export type CompensationPhase =
   | 'done'
   /** CompensationFailed, SagaQuarantined not yet written. */
   | 'failed'
-  | 'quarantined';
+  | 'quarantined'
+  /** An operator has declared it undone: its owner records that. */
+  | 'excused';
 
 /** What the log says of one (step, item). */
 export type Slot = {
@@ -96,6 +98,9 @@ export type Instance = {
   readonly firstFailure: Failure | null;
   /** RUNNING only: an operator's order to compensate, by eventId, which the initiator answers. */
   readonly compensateOrder: { readonly eventId: string; readonly user: string } | null;
+  /** An operator has declared by hand all that is left (SPEC A8.5 resolve), or excused single steps: who. */
+  readonly resolvedBy: string | null;
+  readonly isResolvedWhole: boolean;
   /** Frozen when CompensationRequested is folded. */
   readonly triggered: StepSet;
   readonly requestEventId: string;

@@ -72,6 +72,7 @@ export class SagaActions {
       case 'compensate': return this.#compensate(entry, action, action.attempt);
       case 'undo': return this.#undo(entry, action);
       case 'keep': return answers.compensated(entry, action, { status: 'compensated', kept: true }, null);
+      case 'excuse': return answers.compensated(entry, action, { status: 'compensated' }, action.byOperator);
       case 'quarantine': return answers.quarantined(entry, action, action.reason);
       case 'request-compensation': return answers.compensationRequested(entry, action);
       case 'complete': return this.#end(entry, true);

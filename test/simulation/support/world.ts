@@ -216,7 +216,11 @@ const shelfFaults = async (world: World, records: readonly AuditedRecord[]): Pro
   }
   const stepOf = (record: AuditedRecord): string => `${record.envelope.correlationId ?? ''}:${record.envelope.stepName ?? ''}:execute`;
   const isEntityStep = (record: AuditedRecord): boolean => world.saga.steps[record.envelope.stepName ?? '']?.kind === 'entity';
-  const isUndone = (record: AuditedRecord): boolean => record.type === 'chorus.CompensationCompleted' && !erase<{ readonly kept: boolean }>(record.payload).kept;
+  const isUndone = (record: AuditedRecord): boolean => {
+    if (record.type !== 'chorus.CompensationCompleted') return false;
+    const { kept, byOperator } = erase<{ readonly kept: boolean; readonly byOperator: string | null }>(record.payload);
+    return !kept && byOperator === null;
+  };
   const undone = new Set(records.filter((record) => isEntityStep(record) && isUndone(record)).map(stepOf));
   const isReserved = (record: AuditedRecord): boolean => isEntityStep(record) && record.envelope.outcome === 'completed' && !erase<{ readonly skipped?: boolean }>(record.payload).skipped;
   const expected = records.filter(isReserved).map(stepOf).filter((key) => !undone.has(key)).sort();

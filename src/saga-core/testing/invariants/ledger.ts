@@ -51,6 +51,8 @@ const outcomeOf = (record: AuditedRecord): OutcomeKind | null => {
 const noteStepRecord = (slot: Slot, record: AuditedRecord): void => {
   const { offset, type, payload } = record;
   if (type === 'chorus.CompensationCompleted') slot.compensations.push({ offset, isKept: fieldOf(payload, 'kept') === true });
+  // A person's word, not an undo: what is live at the vendor is theirs to know.
+  if (type === 'chorus.CompensationCompleted' && typeof fieldOf(payload, 'byOperator') === 'string') slot.operatorOffset ??= offset;
   if (type === 'chorus.CompensationFailed') slot.compensationFailures.push(offset);
   const isCompensating = fieldOf(payload, 'phase') === 'compensate';
   const kind = outcomeOf(record);
