@@ -134,7 +134,7 @@ test('K33: leaders move gracefully while transactions are written: none is halve
   const writtenCount = writing.told.length;
   await awaitThat(() => writing.told.length > writtenCount + 20, 'transactions after the last move');
   await writing.stop();
-  expect(writing.told.filter(({ status }) => status === 'committed').length).toBeGreaterThan(50);
+  expect(writing.told.filter(({ status }) => status === 'committed').length).toBeGreaterThan(MOVE_COUNT * 10);
   await expectTruth(writing.told, live);
 });
 
@@ -148,7 +148,8 @@ test('a leader is killed while transactions are written: nothing committed is lo
     await platform.kill(`kafka-${leader}`);
     const killedCount = writing.told.filter(({ status }) => status === 'committed').length;
     await awaitThat(() => writing.told.filter(({ status }) => status === 'committed').length > killedCount + 20, 'transactions without that broker');
-    platform = await platform.heal();
+    // What `heal` answers would stop only what it started again.
+    await platform.heal();
   }
   await writing.stop();
   await expectTruth(writing.told, live);
