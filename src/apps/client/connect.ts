@@ -41,7 +41,7 @@ export const connect = (options: ClientConnection): SagaClient => {
   return {
     start: (saga, input, startOptions) => client.start(knowing(saga), input, startOptions),
     startRecord: (saga, input, startOptions) => client.startRecord(knowing(saga), input, startOptions),
-    signal: (saga, correlationId, signal, payload) => client.signal(knowing(saga), correlationId, signal, payload),
+    signal: (saga, ...signal) => client.signal(knowing(saga), ...signal),
     order: (saga, correlationId, order) => client.order(knowing(saga), correlationId, order),
     handle: (saga, correlationId) => client.handle(knowing(saga), correlationId),
     close: async () => {

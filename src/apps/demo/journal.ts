@@ -5,13 +5,9 @@ import type {
 import { add, type Decimal, erase, parseDecimal, ZERO } from '#kernel';
 import type { SeenRecord } from './watch.ts';
 
-/** Types that the journal wants to see. */
-export const JOURNAL_TYPES: readonly string[] = [
-  'orchestrator.cycle.started', 'orchestrator.cycle.completed', 'orchestrator.cycle.failed', 'ai.decision.generated', 'ai.model.switched', 'trade.order.submitted', 'trade.order.rejected',
-  'trade.order.filled', 'trade.order.partially_filled', 'analytics.pnl.recorded', 'chorus.StepAttemptFailed', 'chorus.CompensationRequested', 'chorus.SagaCompleted', 'chorus.SagaFailed', 'chorus.SagaQuarantined',
-];
-
 type Phase = 'running' | 'compensating' | 'manual_required';
+
+type OpenSaga = { readonly symbol: string; phase: Phase; interest: number };
 
 /** What one symbol decided, ordered and got, in order. */
 export type SymbolJournal = { readonly decisions: string[]; readonly orders: string[]; readonly fills: string[]; realizedPnl: Decimal };
@@ -31,7 +27,7 @@ export class Journal {
   started = 0;
   completed = 0;
   failed = 0;
-  readonly #open = new Map<string, { symbol: string; phase: Phase; interest: number }>();
+  readonly #open = new Map<string, OpenSaga>();
   #mostInteresting: { readonly correlationId: string; readonly interest: number } | null = null;
 
   /** Sagas under way, by state. */
@@ -46,6 +42,11 @@ export class Journal {
     return this.#mostInteresting?.correlationId ?? null;
   }
 
+  /** Types that it wants to see. */
+  get types(): readonly string[] {
+    return ['orchestrator.cycle.started', ...Object.keys(this.#handlers)];
+  }
+
   readonly see = (record: SeenRecord): void => {
     const { correlationId } = record.envelope;
     if (correlationId === null) return;
@@ -57,8 +58,7 @@ export class Journal {
     }
     const saga = this.#open.get(correlationId);
     if (saga === undefined) return;
-    this.#domain(record, this.symbol(saga.symbol), (interest) => { saga.interest += interest; });
-    this.#lifecycle(record, correlationId, saga);
+    this.#handlers[record.type]?.(record, saga, this.symbol(saga.symbol));
   };
 
   symbol(name: string): SymbolJournal {
@@ -69,80 +69,72 @@ export class Journal {
     return created;
   }
 
-  #domain({ type, payload, envelope }: SeenRecord, symbol: SymbolJournal, interesting: (points: number) => void): void {
-    switch (type) {
-      case 'ai.decision.generated': {
-        const { action, quantity, provider } = erase<AiDecisionGenerated>(payload);
-        this.decisions++;
-        symbol.decisions.push(`${action} ${quantity} by ${provider}`);
-        return;
-      }
-      case 'ai.model.switched':
-        count(this.fallbacks, erase<AiModelSwitched>(payload).reason);
-        return interesting(5);
-      case 'trade.order.submitted': {
-        const { side, qty } = erase<TradeOrderSubmitted>(payload);
-        this.orders++;
-        symbol.orders.push(`${side} ${qty}`);
-        return interesting(3);
-      }
-      case 'trade.order.rejected': {
-        const { source, httpStatus, reason } = erase<TradeOrderRejected>(payload);
-        symbol.orders.push(`rejected ${source} ${String(httpStatus ?? reason)}`);
-        count(this.rejections, httpStatus === null ? `${source} ${reason}` : `${source} ${httpStatus}`);
-        return interesting(2);
-      }
-      case 'trade.order.partially_filled': {
-        const { fillQty, fillPrice } = erase<TradeOrderPartiallyFilled>(payload);
-        this.fills++;
-        symbol.fills.push(`part ${fillQty} at ${fillPrice}`);
-        return interesting(2);
-      }
-      case 'trade.order.filled': {
-        const { filledQty, avgPrice } = erase<TradeOrderFilled>(payload);
-        this.fills++;
-        symbol.fills.push(`${filledQty} at ${avgPrice}`);
-        return interesting(3);
-      }
-      case 'analytics.pnl.recorded': {
-        const realized = parseDecimal(erase<AnalyticsPnlRecorded>(payload).realizedPnl);
-        if (realized.ok) symbol.realizedPnl = add(symbol.realizedPnl, realized.value);
-        return;
-      }
-      case 'chorus.StepAttemptFailed':
-        count(this.retries, `${envelope.subSaga ?? envelope.sagaType ?? ''}.${erase<StepAttemptFailed>(payload).stepName}`);
-        return interesting(4);
-      default: return;
-    }
-  }
+  /** What each type of record tells; `interest` grows with what makes a saga worth showing. */
+  readonly #handlers: Readonly<Record<string, (record: SeenRecord, saga: OpenSaga, symbol: SymbolJournal) => void>> = {
+    'ai.decision.generated': ({ payload }, _saga, symbol) => {
+      const { action, quantity, provider } = erase<AiDecisionGenerated>(payload);
+      this.decisions++;
+      symbol.decisions.push(`${action} ${quantity} by ${provider}`);
+    },
+    'ai.model.switched': ({ payload }, saga) => {
+      count(this.fallbacks, erase<AiModelSwitched>(payload).reason);
+      saga.interest += 5;
+    },
+    'trade.order.submitted': ({ payload }, saga, symbol) => {
+      const { side, qty } = erase<TradeOrderSubmitted>(payload);
+      this.orders++;
+      symbol.orders.push(`${side} ${qty}`);
+      saga.interest += 3;
+    },
+    'trade.order.rejected': ({ payload }, saga, symbol) => {
+      const { source, httpStatus, reason } = erase<TradeOrderRejected>(payload);
+      symbol.orders.push(`rejected ${source} ${String(httpStatus ?? reason)}`);
+      count(this.rejections, httpStatus === null ? `${source} ${reason}` : `${source} ${httpStatus}`);
+      saga.interest += 2;
+    },
+    'trade.order.partially_filled': ({ payload }, saga, symbol) => {
+      const { fillQty, fillPrice } = erase<TradeOrderPartiallyFilled>(payload);
+      this.fills++;
+      symbol.fills.push(`part ${fillQty} at ${fillPrice}`);
+      saga.interest += 2;
+    },
+    'trade.order.filled': ({ payload }, saga, symbol) => {
+      const { filledQty, avgPrice } = erase<TradeOrderFilled>(payload);
+      this.fills++;
+      symbol.fills.push(`${filledQty} at ${avgPrice}`);
+      saga.interest += 3;
+    },
+    'analytics.pnl.recorded': ({ payload }, _saga, symbol) => {
+      const realized = parseDecimal(erase<AnalyticsPnlRecorded>(payload).realizedPnl);
+      if (realized.ok) symbol.realizedPnl = add(symbol.realizedPnl, realized.value);
+    },
+    'orchestrator.cycle.completed': ({ payload }) => count(this.outcomes, erase<OrchestratorCycleCompleted>(payload).outcome),
+    'orchestrator.cycle.failed': ({ payload }) => {
+      const { failedStep, reason } = erase<OrchestratorCycleFailed>(payload);
+      count(this.outcomes, 'failed');
+      count(this.failures, `${failedStep ?? 'cycle'}: ${reason}`);
+    },
+    'chorus.StepAttemptFailed': ({ payload, envelope }, saga) => {
+      count(this.retries, `${envelope.subSaga ?? envelope.sagaType ?? ''}.${erase<StepAttemptFailed>(payload).stepName}`);
+      saga.interest += 4;
+    },
+    'chorus.CompensationRequested': ({ envelope }, saga) => {
+      if (envelope.subSaga === null) saga.phase = 'compensating';
+      saga.interest += 2;
+    },
+    'chorus.SagaQuarantined': (_record, saga) => {
+      saga.phase = 'manual_required';
+    },
+    'chorus.SagaCompleted': (record, saga) => this.#ended(record, saga, true),
+    'chorus.SagaFailed': (record, saga) => this.#ended(record, saga, false),
+  };
 
-  #lifecycle({ type, payload, envelope, timestampMs }: SeenRecord, correlationId: string, saga: { symbol: string; phase: Phase; interest: number }): void {
-    switch (type) {
-      case 'orchestrator.cycle.completed': return count(this.outcomes, erase<OrchestratorCycleCompleted>(payload).outcome);
-      case 'orchestrator.cycle.failed': {
-        const { failedStep, reason } = erase<OrchestratorCycleFailed>(payload);
-        count(this.outcomes, 'failed');
-        return count(this.failures, `${failedStep ?? 'cycle'}: ${reason}`);
-      }
-      case 'chorus.CompensationRequested':
-        if (envelope.subSaga === null) saga.phase = 'compensating';
-        saga.interest += 2;
-        return;
-      case 'chorus.SagaQuarantined':
-        saga.phase = 'manual_required';
-        return;
-      case 'chorus.SagaCompleted':
-      case 'chorus.SagaFailed':
-        if (envelope.subSaga === null) this.#ended(correlationId, saga.interest, { isCompleted: type === 'chorus.SagaCompleted', tookMs: timestampMs - (envelope.startedAt ?? timestampMs) });
-        return;
-      default: return;
-    }
-  }
-
-  #ended(correlationId: string, interest: number, end: { readonly isCompleted: boolean; readonly tookMs: number }): void {
+  #ended({ envelope, timestampMs }: SeenRecord, { interest }: OpenSaga, isCompleted: boolean): void {
+    const { correlationId, subSaga, startedAt } = envelope;
+    if (subSaga !== null || correlationId === null) return;
     this.#open.delete(correlationId);
-    this.latenciesMs.push(end.tookMs);
-    if (end.isCompleted) this.completed++;
+    this.latenciesMs.push(timestampMs - (startedAt ?? timestampMs));
+    if (isCompleted) this.completed++;
     else this.failed++;
     if (this.#mostInteresting === null || interest > this.#mostInteresting.interest) this.#mostInteresting = { correlationId, interest };
   }

@@ -3,7 +3,7 @@ import { groupLag } from '#apps/worker';
 import type { Log } from '#saga-core/ports';
 import { auditRun } from './audit.ts';
 import { placedFaults } from './fault-schedule.ts';
-import { Journal, JOURNAL_TYPES } from './journal.ts';
+import { Journal } from './journal.ts';
 import { firstBars, type Market } from './market.ts';
 import { type Screen, showProgress } from './progress.ts';
 import { replay } from './replay.ts';
@@ -52,7 +52,7 @@ export const runDemo = async (options: RunOptions): Promise<DemoRun> => {
     await stage.stop();
   };
   try {
-    await watch.open(JOURNAL_TYPES);
+    await watch.open(journal.types);
     await watch.connected(symbols);
     const { connection, participants } = stage.worker;
     const lag = async (): Promise<number> => (await Promise.all(participants.map((participant) => groupLag(participant, connection)))).reduce((sum, each) => sum + each, 0);

@@ -29,28 +29,27 @@ const admin = async (message: string, participant: string, worker: Worker): Prom
 
 const PARTICIPANT_MESSAGE = /^\/participants\/([a-z0-9-]+)\/(recover|stats)$/;
 
+const readiness = ({ worker, isStopping }: WorkerHttpOptions): Answer => {
+  const statuses = worker.status();
+  const ready = isReady(statuses) && !isStopping();
+  return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not-ready', participants: statuses.map(({ participant, tasks, liveTasks }) => ({ participant, tasks, liveTasks })) });
+};
+
+const PAGES: Readonly<Record<string, (options: WorkerHttpOptions) => Answer | Promise<Answer>>> = {
+  '/health/live': () => json(200, { status: 'live' }),
+  '/health/ready': readiness,
+  '/metrics': async ({ metrics }) => ({ status: 200, type: metrics.contentType, body: await metrics.metrics() }),
+  '/participants': ({ worker }) => json(200, worker.status()),
+};
+
 const answerOf = async (request: IncomingMessage, options: WorkerHttpOptions): Promise<Answer> => {
-  const { worker } = options;
-  const path = (request.url ?? '/').split('?')[0] ?? '/';
-  const asked = PARTICIPANT_MESSAGE.exec(path);
-  if (asked !== null) {
-    const [, participant = '', message = ''] = asked;
-    const method = message === 'recover' ? 'POST' : 'GET';
-    if (request.method !== method) return problem(405, 'Method not allowed', `${path} wants ${method}`);
-    return admin(message, participant, worker);
-  }
-  if (request.method !== 'GET') return problem(405, 'Method not allowed', `${path} wants GET`);
-  switch (path) {
-    case '/health/live': return json(200, { status: 'live' });
-    case '/health/ready': {
-      const statuses = worker.status();
-      const ready = isReady(statuses) && !options.isStopping();
-      return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not-ready', participants: statuses.map(({ participant, tasks, liveTasks }) => ({ participant, tasks, liveTasks })) });
-    }
-    case '/metrics': return { status: 200, type: options.metrics.contentType, body: await options.metrics.metrics() };
-    case '/participants': return json(200, worker.status());
-    default: return problem(404, 'No such page', `${path}; there are /health/live, /health/ready, /metrics, /participants, /participants/NAME/stats and /participants/NAME/recover`);
-  }
+  const { pathname: path } = new URL(request.url ?? '/', 'http://worker');
+  const [, participant = '', message = ''] = PARTICIPANT_MESSAGE.exec(path) ?? [];
+  const wanted = message === 'recover' ? 'POST' : 'GET';
+  if (request.method !== wanted) return problem(405, 'Method not allowed', `${path} wants ${wanted}`);
+  if (message !== '') return admin(message, participant, options.worker);
+  const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
+  return page === undefined ? problem(404, 'No such page', `${path}; there are ${Object.keys(PAGES).join(', ')}, /participants/NAME/stats and /participants/NAME/recover`) : page(options);
 };
 
 const send = (response: ServerResponse, answer: Answer): void => {

@@ -1,0 +1,66 @@
+import { expect, jest, test } from '@jest/globals';
+import { signalToExecution } from '#sagas/signal-to-execution';
+import { erase } from '#kernel';
+import type { SagaDefinition } from '#saga-core';
+import { describeSaga, mermaidStates, renderSaga } from './describe.ts';
+import { createProgram, runCommand } from './index.ts';
+import type { Command } from 'commander';
+
+/** Runs a command line with what it writes caught. */
+const run = async (...args: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
+  let [out, err] = ['', ''];
+  const stdout = jest.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
+  const stderr = jest.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true));
+  try {
+    return { code: await runCommand(args), out, err };
+  } finally {
+    stdout.mockRestore();
+    stderr.mockRestore();
+  }
+};
+
+test('wrong use ends with 2 and says what is wrong', async () => {
+  expect(await run('nonsense')).toMatchObject({ code: 2, err: expect.stringContaining("unknown command 'nonsense'") });
+  expect(await run('worker')).toMatchObject({ code: 2, err: expect.stringContaining('--participants') });
+  expect(await run('saga', 'describe', 'nothing')).toMatchObject({ code: 2, err: expect.stringContaining('there are signal_to_execution, order_execution, ai_decision') });
+  expect(await run('saga', 'retry', 'id')).toMatchObject({ code: 2, err: expect.stringContaining('--reason') });
+  expect(await run('up', '--only', 'half')).toMatchObject({ code: 2 });
+  expect(await run('saga', 'list', '--since', 'yesterday')).toMatchObject({ code: 2, err: expect.stringContaining('ISO-8601') });
+  expect(await run('topics', 'plan', '--partitions', 'two')).toMatchObject({ code: 2 });
+});
+
+test('a failure ends with 1 and one line', async () => {
+  const { code, err } = await run('saga', 'start', 'order_execution', '--input', '/nowhere.json');
+  expect(code).toBe(1);
+  expect(err).toMatch(/^chorus: --input \/nowhere\.json cannot be read: .*\n$/);
+  expect(await run('worker', '--participants', 'nobody')).toMatchObject({ code: 1, err: expect.stringContaining('there is no participant "nobody"') });
+});
+
+test('every command helps with exit 0, and answers as JSON when asked', async () => {
+  const leaves = (command: Command, path: readonly string[]): readonly (readonly [readonly string[], Command])[] =>
+    command.commands.length === 0 ? [[path, command]] : command.commands.flatMap((child) => leaves(child, [...path, child.name()]));
+  const commands = leaves(createProgram(), []);
+  expect(commands.length).toBeGreaterThan(20);
+  for (const [path, command] of commands) {
+    expect(await run(...path, '--help')).toMatchObject({ code: 0, out: expect.stringContaining('Usage: chorus') });
+    expect([path.join(' '), command.options.some(({ long }) => long === '--json')]).toEqual([path.join(' '), true]);
+    expect([path.join(' '), command.description()]).not.toEqual([path.join(' '), '']);
+  }
+});
+
+test('describe tells a definition as data, as a table and as a diagram', async () => {
+  const description = describeSaga(erase<SagaDefinition>(signalToExecution));
+  expect(description.steps.map(({ name, kind, owner }) => `${name} ${kind} ${owner}`)).toEqual([
+    'request_analysis effect orchestrator', 'generate_decision child ai-decision', 'validate_risk entity orchestrator', 'trade child trading-engine', 'confirm effect orchestrator',
+  ]);
+  expect(description.steps[4]?.after).toEqual(['validate_risk', 'trade']);
+  const text = renderSaga(description);
+  for (const { name, owner } of description.steps) expect(text).toMatch(new RegExp(`${name} .*${owner}`));
+  const diagram = mermaidStates(description);
+  expect(diagram).toContain('stateDiagram-v2');
+  expect(diagram).toContain('  [*] --> request_analysis');
+  expect(diagram).toContain('  confirm --> COMPLETED');
+  const { code, out } = await run('saga', 'describe', 'signal_to_execution', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ type: 'signal_to_execution', mermaid: diagram });
+});
