@@ -98,7 +98,7 @@ export type Instance = {
   readonly firstFailure: Failure | null;
   /** RUNNING only: an operator's order to compensate, by eventId, which the initiator answers. */
   readonly compensateOrder: { readonly eventId: string; readonly user: string } | null;
-  /** An operator has declared by hand all that is left (SPEC A8.5 resolve), or excused single steps: who. */
+  /** An operator has declared by hand all that is left, or excused single steps: who. */
   readonly resolvedBy: string | null;
   readonly isResolvedWhole: boolean;
   /** Frozen when CompensationRequested is folded. */
