@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { signalToExecution } from '#sagas/signal-to-execution';
+import { isCausedBy } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
 // The trading saga and its decision saga with every participant on the in-memory log, in simulated time. Lists hold all domain events of the
@@ -47,6 +48,10 @@ test('A9: every record carries the numbers of the cycle\'s table, and the causes
   expect(number('analytics.pnl.recorded')).toEqual([5, 6, 'signal_to_execution', 'order_execution', 6, 420_000]);
   expect(number('chorus.OrderExecutionCompleted')?.slice(0, 2)).toEqual([5, 6]);
   expect(number('orchestrator.cycle.completed')).toEqual([6, 6, 'signal_to_execution', null, null, 420_000]);
+  const find = (type: string) => world.of(id).filter((record) => record.type === type);
+  const chain = ['orchestrator.analysis.requested', 'ai.decision.generated', 'trade.order.submitted', 'trade.order.filled'].flatMap(find);
+  expect(chain).toHaveLength(4);
+  expect(chain.slice(1).map((record, index) => chain[index] !== undefined && isCausedBy(world.of(id), record, chain[index]))).toEqual([true, true, true]);
   const roots = world.of(id).filter((record) => record.envelope.causationId === null).map((record) => record.type);
   expect(roots).toEqual(['orchestrator.cycle.started', 'orchestrator.analysis.requested']);
 });

@@ -1,5 +1,5 @@
 // What one scenario does on its lane, and what it can see of the sagas that it began.
-import { type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent } from '#contracts';
+import { type CycleState, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { event, type SagaDefinition } from '#saga-core';
 import { type AuditedRecord, verifyRecords } from '#saga-core/testing';
@@ -90,6 +90,11 @@ export class SagaRun {
   until(id: string, status: ReturnType<typeof statusOf>): Promise<void> {
     const told = (): string => `${id} is ${statusOf(this.of(id)) ?? 'running'}, not ${status ?? 'running'}\n${this.of(id).map((record) => `${record.type} ${record.envelope.stepName ?? ''} ${JSON.stringify(record.payload).slice(0, 160)}`).join('\n')}`;
     return this.stage.collector.until(() => statusOf(this.of(id)) === status, told);
+  }
+
+  /** Resolves when the symbol has no cycle any more: the next quote begins one. */
+  released(): Promise<void> {
+    return this.stage.collector.until(() => this.stage.stateOf<CycleState>('cycles', this.lane.symbol)?.activeCycleId === null, () => `${this.lane.symbol} is free`);
   }
 
   untilDomain(id: string, type: string): Promise<void> {
