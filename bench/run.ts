@@ -1,26 +1,22 @@
 // `npm run bench`: five-step sagas on a broker of their own, and in the same run the raw limit of the log beside them.
 import { parseArgs } from 'node:util';
-import { type LocalPlatform, type LocalPlatformOptions, startLocalPlatform } from '#apps/local-platform';
-import { measureRawLimit } from './adapter-raw.ts';
+import { startLocalPlatform } from '#apps/local-platform';
 import { type BenchReport, type LoadReport, measureSagas } from './support/measure.ts';
 import { printReport } from './support/report.ts';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } } });
 const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`);
 
-const IN_FLIGHT = [500, 2_000];
-const SECONDS = values.quick ? 5 : 15;
+const ROUNDS = values.quick ? 1 : 3;
+const SECONDS = values.quick ? 4 : 8;
 
-const measure = async (instance: string, brokerConfig: Readonly<Record<string, string>>): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
-  const options: LocalPlatformOptions = { instance, parts: ['kafka', 'registry'], kafka: { extraConfig: brokerConfig }, onProgress: say };
-  const platform: LocalPlatform = await startLocalPlatform(options);
+const measure = async (instance: string, extraConfig: Readonly<Record<string, string>>): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
+  const platform = await startLocalPlatform({ instance, parts: ['kafka', 'registry'], kafka: { extraConfig }, onProgress: say });
   try {
     const brokerPid = platform.pids['kafka'];
     const target = { brokers: platform.kafka, registryUrl: platform.registry, ...(brokerPid === undefined ? {} : { brokerPid }) };
-    say(`raw limit of the log (${instance}) …`);
-    const raw = await measureRawLimit({ ...target, inFlightCounts: IN_FLIGHT, durationMs: SECONDS * 1_000 });
-    say(`five-step sagas (${instance}) …`);
-    return await measureSagas({ target, raw, inFlight: IN_FLIGHT, seconds: SECONDS });
+    say(`sagas beside the raw limit of the log (${instance}) …`);
+    return await measureSagas({ target, rounds: ROUNDS, seconds: SECONDS });
   } finally {
     await platform.stop();
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createWorker, systemClock, systemRandom } from '#saga-core/runtime';
-import type { RawLimit } from '../adapter-raw.ts';
+import { measureRawLimit, type RawLimit } from '../adapter-raw.ts';
 import { FILLER, type Stage, type Target, closedLoop, loaded, setUp } from './run-sagas.ts';
 import { fiveSteps, waitingParticipants } from './five-steps.ts';
 
@@ -24,7 +24,8 @@ export type BenchReport = LoadReport & { readonly at2000: LoadReport; readonly f
 /** USER_HZ of Linux, on every machine of today. */
 const TICKS_PER_SECOND = 100;
 const WARM_UP_SAGAS = 2_000;
-const CLOSED_LOOP_SAGAS = 300;
+const CLOSED_LOOP_SAGAS = 150;
+const IN_FLIGHT = [500, 2_000];
 const OPEN_SAGAS = 10_000;
 const OWNERS = 5;
 const THREE_DONE = new Set(['one', 'two', 'three']);
@@ -107,18 +108,44 @@ const openSagas = async (target: Target): Promise<{ readonly bytesPerOpenSaga: n
   return { bytesPerOpenSaga, takeoverSeconds };
 };
 
-export const measureSagas = async (options: { readonly target: Target & { readonly brokerPid?: number }; readonly raw: RawLimit; readonly inFlight: readonly number[]; readonly seconds: number }): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
-  const { target, raw } = options;
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const meanPercentiles = (all: readonly Percentiles[]): Percentiles => ({ p50: mean(all.map(({ p50 }) => p50)), p95: mean(all.map(({ p95 }) => p95)), p99: mean(all.map(({ p99 }) => p99)) });
+const rawPercentiles = ({ closedLoop: { p50Ms, p95Ms, p99Ms } }: RawLimit): Percentiles => ({ p50: p50Ms, p95: p95Ms, p99: p99Ms });
+
+type Round = LoadFigures & { readonly raw: number; readonly closedLoopMs: Percentiles; readonly rawClosedLoopMs: Percentiles };
+
+/** The raw limit and the sagas take turns: what else the machine does falls on both. */
+const round = async (stage: Stage, target: Target & { readonly brokerPid?: number }, load: { readonly inFlight: number; readonly seconds: number }): Promise<Round> => {
+  const raw = await measureRawLimit({ ...target, inFlightCounts: [load.inFlight], durationMs: load.seconds * 1_000, closedLoopChainCount: CLOSED_LOOP_SAGAS });
+  const closedLoopMs = percentiles(await closedLoop(stage, CLOSED_LOOP_SAGAS));
+  const figures = await underLoad(stage, { ...load, brokerPid: target.brokerPid });
+  return { ...figures, raw: raw.loads[0]?.chainsPerSecond ?? Number.NaN, closedLoopMs, rawClosedLoopMs: rawPercentiles(raw) };
+};
+
+const reportOf = (inFlight: number, rounds: readonly Round[], open: Pick<LoadReport, 'bytesPerOpenSaga' | 'takeoverSeconds'>): LoadReport => {
+  const sagasPerSecond = mean(rounds.map((each) => each.sagasPerSecond));
+  const rawSagasPerSecond = mean(rounds.map((each) => each.raw));
+  const brokers = rounds.flatMap(({ cpuSecondsPer1000: { broker } }) => (broker === null ? [] : [broker]));
+  return {
+    inFlight, sagasPerSecond, rawSagasPerSecond, ratioToRaw: sagasPerSecond / rawSagasPerSecond,
+    closedLoopMs: meanPercentiles(rounds.map((each) => each.closedLoopMs)),
+    rawClosedLoopMs: meanPercentiles(rounds.map((each) => each.rawClosedLoopMs)),
+    loadedMs: meanPercentiles(rounds.map((each) => each.loadedMs)),
+    cpuSecondsPer1000: { node: mean(rounds.map((each) => each.cpuSecondsPer1000.node)), broker: brokers.length === 0 ? null : mean(brokers) },
+    ...open,
+  };
+};
+
+export const measureSagas = async (options: { readonly target: Target & { readonly brokerPid?: number }; readonly seconds: number; readonly rounds: number }): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
+  const { target, seconds } = options;
   const open = await openSagas(target);
   const stage = await setUp(target, `bench${Date.now()}`);
   await loaded(stage, { inFlight: 500, count: WARM_UP_SAGAS });
-  const closedLoopMs = percentiles(await closedLoop(stage, CLOSED_LOOP_SAGAS));
-  const rawClosedLoopMs = { p50: raw.closedLoop.p50Ms, p95: raw.closedLoop.p95Ms, p99: raw.closedLoop.p99Ms };
   const reports: LoadReport[] = [];
-  for (const inFlight of options.inFlight) {
-    const figures = await underLoad(stage, { inFlight, seconds: options.seconds, brokerPid: target.brokerPid });
-    const rawSagasPerSecond = raw.loads.find((load) => load.inFlight === inFlight)?.chainsPerSecond ?? Number.NaN;
-    reports.push({ inFlight, ...figures, rawSagasPerSecond, ratioToRaw: figures.sagasPerSecond / rawSagasPerSecond, closedLoopMs, rawClosedLoopMs, ...open });
+  for (const inFlight of IN_FLIGHT) {
+    const rounds: Round[] = [];
+    for (let count = 0; count < options.rounds; count++) rounds.push(await round(stage, target, { inFlight, seconds }));
+    reports.push(reportOf(inFlight, rounds, open));
   }
   await stage.close();
   const [at500, at2000] = reports;
