@@ -18,7 +18,7 @@ let stage: ReadModelStage;
 let written = 0;
 const victims: ChildProcess[] = [];
 
-beforeAll(async () => { stage = await makeReadModelStage(namespace); }, TIMEOUT_MS);
+beforeAll(async () => { stage = await makeReadModelStage(namespace, await sharedPlatform()); }, TIMEOUT_MS);
 afterAll(async () => {
   for (const victim of victims) victim.kill('SIGKILL');
   await stage.close();

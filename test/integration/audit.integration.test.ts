@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { verifyLog } from '#apps/audit';
 import { allProjections, createProjector } from '#apps/projector';
 import { orderExecution } from '#sagas/order-execution';
-import { freshNamespace } from '../support/platform.ts';
+import { freshNamespace, sharedPlatform } from '../support/platform.ts';
 import { makeReadModelStage, type ReadModelStage } from '../support/read-model-stage.ts';
 
 const namespace = freshNamespace();
@@ -11,7 +11,7 @@ const ORDERS = 60;
 let stage: ReadModelStage;
 
 beforeAll(async () => {
-  stage = await makeReadModelStage(namespace);
+  stage = await makeReadModelStage(namespace, await sharedPlatform());
   for (let number = 0; number < ORDERS; number++) await stage.write(stage.history.order({ number, end: number % 5 === 4 ? 'rejected' : 'filled' }));
   await stage.write(stage.history.positions());
   const projector = createProjector({ log: stage.connect(), codec: stage.codec, database: stage.database, namespace, projections: allProjections });

@@ -3,7 +3,7 @@ import { allProjections, createProjector, rebuildProjection } from '#apps/projec
 import type { Row } from '#projections';
 import { sagasProjection } from '#projections/sagas';
 import { makeReadModelStage, type ReadModelStage } from '../support/read-model-stage.ts';
-import { freshNamespace } from '../support/platform.ts';
+import { freshNamespace, sharedPlatform } from '../support/platform.ts';
 
 const namespace = freshNamespace();
 const TIMEOUT_MS = 120_000;
@@ -11,7 +11,7 @@ const ORDERS = 40;
 let stage: ReadModelStage;
 
 beforeAll(async () => {
-  stage = await makeReadModelStage(namespace);
+  stage = await makeReadModelStage(namespace, await sharedPlatform());
   for (let number = 0; number < ORDERS; number++) await stage.write(stage.history.order({ number, end: number % 4 === 3 ? 'rejected' : 'filled' }));
   await stage.write([
     stage.history.position({ symbol: 'AAPL', qty: '10', avgPrice: '100.1', version: 1, lastSplitDate: null }),

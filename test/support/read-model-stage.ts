@@ -2,9 +2,9 @@
 import { createDatabase, createReadModels, type Database, type ReadModels } from '#adapters/postgres';
 import { createKafkaAdmin, createKafkaEventLog } from '#adapters/kafka';
 import { createSchemaCodec } from '#adapters/schema-registry';
+import type { Addresses } from '#apps/local-platform';
 import { allDataTypes, allEventTypes, topicsOf } from '#contracts';
 import type { Codec, EventLog, RecordToWrite } from '#saga-core/ports';
-import { sharedPlatform } from './platform.ts';
 import { createHistoryWriter, type HistoryWriter } from './saga-history.ts';
 
 export const PARTITIONS = 2;
@@ -21,8 +21,7 @@ export type ReadModelStage = {
   readonly close: () => Promise<void>;
 };
 
-export const makeReadModelStage = async (namespace: string): Promise<ReadModelStage> => {
-  const platform = await sharedPlatform();
+export const makeReadModelStage = async (namespace: string, platform: Addresses): Promise<ReadModelStage> => {
   const config = { brokers: platform.kafka, clientId: 'read-models' };
   const admin = createKafkaAdmin(config);
   await admin.createTopics([

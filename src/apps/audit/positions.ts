@@ -2,7 +2,7 @@ import {
   type ApplySplitCommand, applySplitCommand, type EntityState, type OrchestratorTradeRequested, orchestratorTradeRequested, positionState, type PositionState,
   type TradePositionRolledBack, tradePositionRolledBack, type TradePositionUpdated, tradePositionUpdated,
 } from '#contracts';
-import { absolute, add, compare, type Decimal, erase, formatDecimal, multiply, parseDecimal, subtract, ZERO } from '#kernel';
+import { absolute, compare, type Decimal, erase, formatDecimal, multiply, parseDecimal, subtract, ZERO } from '#kernel';
 import type { AuditedRecord } from '#saga-core/testing';
 import type { Report } from './violation.ts';
 
@@ -157,8 +157,11 @@ class Walk {
     if (delta === undefined) return `execution ${change.executionId} is rolled back, but was never applied`;
     this.#fills.delete(change.executionId);
     const expected = subtract(this.qty, delta);
-    const isRight = compare(expected, change.qty) === 0;
-    this.qty = add(change.qty, ZERO);
+    // A split since scales what is left as it scaled the fill.
+    this.qty = expected;
+    const isRight = this.reaches(change.qty);
+    this.hasJumped = !isRight;
+    this.qty = change.qty;
     return isRight ? null : `rolling back ${change.executionId} leaves ${formatDecimal(change.qty)}, not ${formatDecimal(expected)}`;
   }
 }
