@@ -1,6 +1,6 @@
 // The command line from `up` to `down`: simulators, worker and projector as processes, an order placed, shown, listed and audited.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,10 +32,11 @@ const chorus = async (...args: readonly string[]): Promise<Answer> => {
 };
 const localFile = (): { readonly workers: readonly string[]; readonly simulators: Readonly<Record<string, string>>; readonly pids: Readonly<Record<string, number>> } =>
   JSON.parse(readFileSync(join(home, 'local.json'), 'utf8')) as ReturnType<typeof localFile>;
+/** Where nobody collects ended orphans they stay in the process table, as zombies: those are not alive. */
 const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
-    return true;
+    return !existsSync('/proc') || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
