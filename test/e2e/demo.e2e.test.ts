@@ -1,8 +1,11 @@
 // The demo's core on real Kafka, registry and PostgreSQL: the same seed gives the same decisions, orders and fills.
-import { beforeAll, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { projectRoot } from '#apps/local-platform';
 import { loadMarket, type RunSummary, runDemo, startSimulators } from '#apps/demo';
 import { SILENT_LOG } from '#saga-core/runtime';
-import { freshNamespace, sharedPlatform } from '../support/platform.ts';
+import { deleteNamespace, freshNamespace, sharedPlatform } from '../support/platform.ts';
 
 const CYCLES = 75;
 const TIMEOUT_MS = 240_000;
@@ -57,4 +60,52 @@ test('another seed gives other faults', () => {
 
 test('the audit of every run is clean', () => {
   for (const { audit } of runs) expect(audit).toMatchObject({ isClean: true, problems: [] });
+});
+
+describe('the program', () => {
+  type Ended = { readonly code: number | null; readonly out: string; readonly err: string };
+  const started: string[] = [];
+  afterAll(async () => { for (const namespace of started) await deleteNamespace(namespace); }, TIMEOUT_MS);
+
+  /** Runs `main.ts`; `onErr` is told all of standard error so far. */
+  const demo = async (args: readonly string[], onErr: (text: string, interrupt: () => void) => void = () => undefined): Promise<Ended> => {
+    const { kafka, registry, database } = await sharedPlatform();
+    const flags = ['--conditions=chorus:source', '--disable-warning=ExperimentalWarning', '--disable-warning=TimeoutNegativeWarning'];
+    const env = { ...process.env, NODE_OPTIONS: '', KAFKA_BROKERS: kafka.join(','), SCHEMA_REGISTRY_URL: registry, DATABASE_URL: database };
+    const child = spawn(process.execPath, [...flags, join(projectRoot(), 'src', 'apps', 'demo', 'main.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (bytes: Buffer) => { out += bytes.toString('utf8'); });
+    child.stderr.on('data', (bytes: Buffer) => {
+      err += bytes.toString('utf8');
+      onErr(err, () => void child.kill('SIGINT'));
+    });
+    const code = await new Promise<number | null>((resolve) => child.once('close', (ended) => resolve(ended)));
+    return { code, out, err };
+  };
+  const summaryIn = (out: string): RunSummary => {
+    const summary = JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as RunSummary;
+    started.push(summary.namespace);
+    return summary;
+  };
+
+  test('with --exit --json it ends by itself, with 0, the summary on the last line', async () => {
+    const { code, out, err } = await demo(['--sagas', '10', '--seed', '3', '--exit', '--json']);
+    expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining('first saga ended') });
+    expect(summaryIn(out)).toMatchObject({ seed: '3', cycles: { played: 10 }, sagas: { started: 10, open: 0 }, audit: { isClean: true } });
+  }, TIMEOUT_MS);
+
+  test('without --exit it stays up, tells its addresses, and ends at Ctrl-C', async () => {
+    let isInterrupted = false;
+    const { code, out, err } = await demo(['--sagas', '5', '--json'], (text, interrupt) => {
+      if (isInterrupted || !text.includes('topics demo-')) return;
+      isInterrupted = true;
+      interrupt();
+    });
+    expect({ code, err }).toMatchObject({ code: 0, err: expect.stringMatching(/worker +http:\/\/127\.0\.0\.1:\d+\/metrics/) });
+    summaryIn(out);
+  }, TIMEOUT_MS);
+
+  test('wrong options end with 2', async () => {
+    expect(await demo(['--sagas', 'all'])).toMatchObject({ code: 2, err: expect.stringContaining('usage: npm run demo') });
+  }, TIMEOUT_MS);
 });

@@ -4,6 +4,7 @@ import { LocalPlatformError, type LocalPlatform, localFile, startLocalPlatform }
 import { mermaidSequence } from '#apps/saga-diagram';
 import { readSaga } from '#apps/saga-reader';
 import { createPino, logOn } from '#apps/worker';
+import { forgetInstance, instanceName } from './instance.ts';
 import { loadMarket } from './market.ts';
 import { type DemoOptions, parseOptions, USAGE } from './options.ts';
 import { standardError } from './progress.ts';
@@ -11,7 +12,6 @@ import { type DemoRun, runDemo } from './run.ts';
 import { type Simulators, startSimulators } from './simulators.ts';
 import { renderSummary, type RunSummary } from './summary.ts';
 
-const INSTANCE = 'demo';
 const HEAP_MB = 768;
 const INTERRUPTED = 130;
 
@@ -86,12 +86,17 @@ const demo = async (options: DemoOptions): Promise<number> => {
   tell('starting Kafka, registry and database');
   const simulators = await startSimulators();
   try {
-    const platform = await startLocalPlatform({ instance: INSTANCE, lifetime: 'with-parent', kafka: { heapMb: HEAP_MB } });
+    const instance = instanceName();
+    const platform = await startLocalPlatform({ instance, lifetime: 'with-parent', kafka: { heapMb: HEAP_MB } });
+    let code = 1;
     try {
       tell(`platform ready after ${sinceStart()}`);
-      return interrupted.signal.aborted ? INTERRUPTED : await play(options, platform, simulators);
+      code = interrupted.signal.aborted ? INTERRUPTED : await play(options, platform, simulators);
+      return code;
     } finally {
       await platform.stop();
+      // The logs of a run that went wrong are worth keeping.
+      if (code !== 1) forgetInstance(instance);
     }
   } finally {
     await simulators.stop();
