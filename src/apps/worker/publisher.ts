@@ -43,7 +43,7 @@ export const createPublisher = async (connection: Connection, options: { readonl
       throw new Error(`${options.name} cannot publish: ${fenced.message}`);
     }
     const committer = new Committer({
-      writer, group: '', positions: () => null, onDead: ({ code, message }) => fail(`${code}: ${message}`), onPoison: (_item, message) => (fail(message), []),
+      writer, group: '', positions: () => null, onDead: ({ code, message }) => fail(`${code}: ${message}`), onPoison: (_item, message) => (fail(message), null),
     });
     return { writer, committer };
   };

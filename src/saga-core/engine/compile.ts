@@ -58,6 +58,10 @@ const limitsOf = (step: StepDefinition): { readonly timeoutMs: number; readonly 
 export const limitsInForce = (definition: SagaDefinition): PinnedLimits =>
   Object.entries(definition.steps).map(([step, stepDefinition]) => ({ step, ...limitsOf(stepDefinition) }));
 
+/** The limits that an instance of this saga, pinned or not, runs under. */
+export const limitsOfSteps = (saga: CompiledSaga): PinnedLimits =>
+  saga.steps.map((step) => ({ step: step.name, ...limitsOf(step.definition) }));
+
 const pinnedStep = (step: StepDefinition, limits: { readonly timeoutMs: number; readonly maxAttempts: number }): StepDefinition => {
   if (step.kind === 'effect') return { ...step, timeoutMs: limits.timeoutMs, retry: { ...step.retry, maxAttempts: limits.maxAttempts } };
   return step.kind === 'await' ? { ...step, timeoutMs: limits.timeoutMs } : step;

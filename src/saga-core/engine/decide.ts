@@ -1,3 +1,4 @@
+import { invariant, type Result } from '#kernel';
 import type { Completed, StepFailure } from '../definition/results.ts';
 import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, has } from './compile.ts';
@@ -25,6 +26,9 @@ export type Action =
   | { readonly do: 'excuse'; readonly step: CompiledStep; readonly item: string | null; readonly byOperator: string }
   | { readonly do: 'quarantine'; readonly step: CompiledStep; readonly item: string | null; readonly reason: string }
   | { readonly do: 'request-compensation'; readonly reason: string; readonly step: string | null; readonly item: string | null; readonly cause: string | null }
+  /** A function beside the definition, or of the step's handler, threw: the step, or its undo, fails for that reason. */
+  | { readonly do: 'fail-step'; readonly step: CompiledStep; readonly item: string | null; readonly reason: string }
+  | { readonly do: 'fail-undo'; readonly step: CompiledStep; readonly item: string | null; readonly reason: string }
   | { readonly do: 'complete' }
   | { readonly do: 'fail' };
 
@@ -36,6 +40,8 @@ export type DecisionWorld = {
   /** An action of this slot is under way, or its record is not yet read back. */
   readonly isBusy: (key: string) => boolean;
   readonly outputsOf: (instance: Instance) => Outputs;
+  /** What an author's function says, or why it threw. */
+  readonly ask: <Answer>(question: () => Answer) => Result<Answer, string>;
   readonly verdictOf: (instance: Instance, step: CompiledStep, item: string | null) => Completed | StepFailure | null;
   /** Of a kept effect: it is to be undone after all. */
   readonly mustUndo: (instance: Instance, step: CompiledStep, item: string | null) => boolean;
@@ -66,6 +72,7 @@ export const keyOfAction = (action: Action): string => {
     case 'undo':
     case 'keep':
     case 'excuse':
+    case 'fail-undo':
     case 'stop-child': return compensationKey(action.step, action.item);
     default: return forwardKey(action.step, action.item);
   }
@@ -137,20 +144,28 @@ const considerStep = (found: Findings, step: CompiledStep): void => {
 
 /** A forEach step as a whole: skipped by its predicate, or its listed items are still to be opened. */
 const isHandledWhole = (found: Findings, step: CompiledStep, whole: Slot | undefined): boolean => {
-  if (itemsOf(found.instance, step.index).size === 0 && isSkipped(found, step)) return true;
+  if (itemsOf(found.instance, step.index).size === 0 && isSkipped(found, { step, item: null })) return true;
   const { forEach } = step.definition;
   if (forEach === undefined || !('listed' in forEach) || whole?.isStarted === true) return false;
   const listing = found.instance.saga.definition.listings?.[forEach.listed];
-  add(found, { do: 'open', step, items: listing?.(found.world.outputsOf(found.instance)) ?? [] });
+  const items = found.world.ask(() => uniqueOf(listing?.(found.world.outputsOf(found.instance)) ?? []));
+  add(found, items.ok ? { do: 'open', step, items: items.value } : { do: 'fail-step', step, item: null, reason: `listing ${forEach.listed}: ${items.fault}` });
   return true;
 };
 
-const isSkipped = (found: Findings, step: CompiledStep): boolean => {
+const uniqueOf = (items: readonly string[]): readonly string[] => {
+  invariant(new Set(items).size === items.length, `an item is listed twice: ${items.join(', ')}`);
+  return items;
+};
+
+/** Skipped; or failed, where the predicate threw. */
+const isSkipped = (found: Findings, { step, item }: Pick<Place, 'step' | 'item'>): boolean => {
   const { when } = step.definition;
   if (when === undefined || found.world.isBusy(forwardKey(step, null))) return false;
-  const verdict = found.instance.saga.definition.predicates?.[when]?.(found.world.outputsOf(found.instance));
-  if (verdict === undefined || verdict.holds) return false;
-  add(found, { do: 'skip', step, why: verdict.why });
+  const verdict = found.world.ask(() => found.instance.saga.definition.predicates?.[when]?.(found.world.outputsOf(found.instance)));
+  if (!verdict.ok) add(found, { do: 'fail-step', step, item, reason: `predicate ${when}: ${verdict.fault}` });
+  else if (verdict.value === undefined || verdict.value.holds) return false;
+  else add(found, { do: 'skip', step, why: verdict.value.why });
   return true;
 };
 
@@ -158,7 +173,7 @@ const forward = (found: Findings, place: Place): void => {
   const { step, item, slot } = place;
   if (found.world.isBusy(forwardKey(step, item))) return;
   const isUntouched = !slot.isStarted && slot.attempts === 0;
-  if (found.isRunning && item === null && isUntouched && isSkipped(found, step)) return;
+  if (found.isRunning && item === null && isUntouched && isSkipped(found, place)) return;
   switch (step.definition.kind) {
     case 'effect': return effect(found, place);
     case 'entity': return entity(found, place);
@@ -186,7 +201,9 @@ const entity = (found: Findings, { step, item, slot }: Place): void => {
 
 const awaitAnswer = (found: Findings, { step, item }: Place): void => {
   if (step.definition.kind !== 'await') return;
-  const result = found.world.verdictOf(found.instance, step, item);
+  const verdict = found.world.ask(() => found.world.verdictOf(found.instance, step, item));
+  if (!verdict.ok) return add(found, { do: 'fail-step', step, item, reason: `verdict: ${verdict.fault}` });
+  const result = verdict.value;
   if (result !== null) return add(found, { do: 'answer', step, item, result });
   if (!found.isRunning) return add(found, { do: 'cancel', step, item });
   if (step.definition.timeoutMs > 0 && isDueAt(found, readyAtMs(found.instance, step) + step.definition.timeoutMs)) add(found, { do: 'answer', step, item, result: null });
@@ -208,7 +225,9 @@ const backward = (found: Findings, { step, item, slot }: Place): void => {
   // A command that is on its way to an entity is waited for: its answer may be a success after all.
   if (resolvedBy !== null && (slot.compensation === 'excused' || (isResolvedWhole && slot.compensation === 'none'))) return add(found, { do: 'excuse', step, item, byOperator: resolvedBy });
   const { compensation, kind } = step.definition;
-  if (compensation.kind === 'kept' && !found.world.mustUndo(found.instance, step, item)) return add(found, { do: 'keep', step, item });
+  const mustUndo = compensation.kind === 'kept' ? found.world.ask(() => found.world.mustUndo(found.instance, step, item)) : null;
+  if (mustUndo?.ok === false) return add(found, { do: 'fail-undo', step, item, reason: `mustUndo: ${mustUndo.fault}` });
+  if (mustUndo?.value === false) return add(found, { do: 'keep', step, item });
   if (kind === 'entity') {
     if (slot.compensation === 'none') add(found, { do: 'undo', step, item });
     return;

@@ -1,9 +1,13 @@
 import { sagaStarted, type EventType } from '#contracts/core';
-import type { AnyHandler } from '../definition/handlers.ts';
+import { erase } from '#kernel';
+import type { SagaContext } from '../definition/context.ts';
+import type { AnyHandler, AwaitHandler, Fact } from '../definition/handlers.ts';
 import type { ParticipantDefinition } from '../definition/participant.ts';
-import type { SagaDefinition } from '../definition/saga.ts';
+import { terminal } from '../definition/results.ts';
+import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import { eventTypesOf } from '../definition/validate.ts';
 import { compileSaga, type CompiledSaga } from '../engine/index.ts';
+import { caught } from './caught.ts';
 import type { Catalogue } from './instance-table.ts';
 
 /** The saga definitions a participant takes part in, by type and version, compiled with its own behaviour. */
@@ -14,7 +18,7 @@ export const catalogueOf = (participant: ParticipantDefinition): Catalogue & { r
   const compiled = new Map<string, CompiledSaga>();
   const latest = new Map<string, CompiledSaga>();
   for (const [key, definition] of definitions) {
-    const handlers = new Map<string, AnyHandler>(participant.steps.filter((step) => keyed(step.saga) === key).map((step) => [step.step, step.handler]));
+    const handlers = new Map<string, AnyHandler>(participant.steps.filter((step) => keyed(step.saga) === key).map((step) => [step.step, guarded(step.handler)]));
     const initiation = participant.initiates.find((candidate) => keyed(candidate.saga) === key);
     const saga = compileSaga(definition, { participant: participant.name, handlers, endings: initiation?.endings ?? null });
     compiled.set(key, saga);
@@ -27,6 +31,27 @@ export const catalogueOf = (participant: ParticipantDefinition): Catalogue & { r
     contexts: [...new Set([...definitions.values()].map((definition) => definition.context))],
     all: [...compiled.values()],
   };
+};
+
+type Faulted = { readonly 'chorus:fault': string };
+const faultOf = (state: unknown): string | null => (typeof state === 'object' && state !== null && 'chorus:fault' in state ? erase<Faulted>(state)['chorus:fault'] : null);
+
+/** An await step whose fold throws must not lose the record for the rest of the instance: the step fails, for that reason. */
+const guarded = (handler: AnyHandler): AnyHandler => {
+  if (handler.kind !== 'await') return handler;
+  const { fold, verdict } = erase<AwaitHandler<SagaShape, unknown>>(handler);
+  return erase<AnyHandler>({
+    ...handler,
+    fold: (state: unknown, fact: Fact): unknown => {
+      if (faultOf(state) !== null) return state;
+      const folded = caught(() => fold(state, fact));
+      return folded.ok ? folded.value : { 'chorus:fault': `fold of ${fact.type}: ${folded.fault}` };
+    },
+    verdict: (state: unknown, context: SagaContext) => {
+      const fault = faultOf(state);
+      return fault === null ? verdict(state, context) : terminal(fault);
+    },
+  });
 };
 
 /** What is wrong with a participant: every fault, so that a worker refuses to start with one message. */

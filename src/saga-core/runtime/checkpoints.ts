@@ -2,17 +2,20 @@ import { deserialize, serialize } from 'node:v8';
 import { instanceCheckpoint, type InstanceCheckpoint } from '#contracts/core';
 import { erase } from '#kernel';
 import { event } from '../definition/results.ts';
-import { type CompiledSaga, type Instance, keyOf } from '../engine/index.ts';
+import { caught } from './caught.ts';
+import { type CompiledSaga, type Instance, keyOf, limitsOfSteps, type PinnedLimits, withPinnedLimits } from '../engine/index.ts';
 import type { DecodedEvent, RecordToWrite, TopicPartition } from '../ports/index.ts';
 import type { Catalogue, Entry } from './instance-table.ts';
 import type { Records } from './records.ts';
 import type { ChainHead } from './chain.ts';
 
 /** A checkpoint is a cache: of another version than this, the instance is folded from its first offset instead. */
-export const CHECKPOINT_VERSION = 1;
+export const CHECKPOINT_VERSION = 2;
 const ENDED_PREFIX = 'ended:';
+/** An id has at most 64 characters: far below any limit of a record. */
+const ENDED_PER_RECORD = 5_000;
 
-type Snapshot = { readonly instance: Omit<Instance, 'saga'>; readonly type: string; readonly version: number; readonly head: ChainHead };
+type Snapshot = { readonly instance: Omit<Instance, 'saga'>; readonly type: string; readonly version: number; readonly limits: PinnedLimits; readonly head: ChainHead };
 
 /** Writes and reads the checkpoint topic of one (group, context, partition). Records are keyed by instance; tombstones end them. */
 export class Checkpoints {
@@ -26,7 +29,7 @@ export class Checkpoints {
 
   write(entry: Entry): RecordToWrite {
     const { saga, ...instance } = entry.instance;
-    const snapshot: Snapshot = { instance, type: saga.definition.type, version: saga.definition.version, head: entry.head };
+    const snapshot: Snapshot = { instance, type: saga.definition.type, version: saga.definition.version, limits: limitsOfSteps(saga), head: entry.head };
     const state = serialize(snapshot);
     const payload = { state, schemaVersion: CHECKPOINT_VERSION, foldedTo: entry.instance.lastOffset, firstOffset: entry.instance.firstOffset };
     return this.#records.plain(this.#at.topic, entry.key, event(instanceCheckpoint, payload), { eventId: `checkpoint:${entry.key}:${entry.instance.lastOffset}`, partition: this.#at.partition });
@@ -36,10 +39,15 @@ export class Checkpoints {
     return { ...this.#at, key, value: null, headers: {}, timestampMs: this.#records.nowMs };
   }
 
-  /** Ids that ended since the last such record: they must be known before the watermark passes their ends. */
-  writeEnded(first: number, ended: readonly (readonly [key: string, atMs: number])[]): RecordToWrite {
-    const payload = { state: serialize(ended), schemaVersion: CHECKPOINT_VERSION, foldedTo: first, firstOffset: first };
-    return this.#records.plain(this.#at.topic, `${ENDED_PREFIX}${first}`, event(instanceCheckpoint, payload), { eventId: `ended:${this.#at.topic}/${this.#at.partition}:${first}`, partition: this.#at.partition });
+  /** Ids that ended since the last such records: they must be known before the watermark passes their ends. */
+  writeEnded(first: number, ended: readonly (readonly [key: string, atMs: number])[]): readonly (RecordToWrite & { readonly key: string })[] {
+    return Array.from({ length: Math.ceil(ended.length / ENDED_PER_RECORD) }, (_, index) => {
+      const key = `${ENDED_PREFIX}${first}.${index}`;
+      const part = ended.slice(index * ENDED_PER_RECORD, (index + 1) * ENDED_PER_RECORD);
+      const payload = { state: serialize(part), schemaVersion: CHECKPOINT_VERSION, foldedTo: first, firstOffset: first };
+      const record = this.#records.plain(this.#at.topic, key, event(instanceCheckpoint, payload), { eventId: `${key}:${this.#at.topic}/${this.#at.partition}`, partition: this.#at.partition });
+      return { ...record, key };
+    });
   }
 }
 
@@ -47,20 +55,23 @@ export type Loaded =
   | { readonly kind: 'ended'; readonly key: string; readonly ended: readonly (readonly [key: string, atMs: number])[] }
   | { readonly kind: 'instance'; readonly entry: Entry }
   /** Of a version this build cannot read: fold from here instead. */
-  | { readonly kind: 'unreadable'; readonly firstOffset: number };
+  | { readonly kind: 'unreadable'; readonly key: string; readonly firstOffset: number };
 
 export const readCheckpoint = (key: string, decoded: DecodedEvent, catalogue: Catalogue): Loaded | null => {
   if (decoded.type !== instanceCheckpoint.name) return null;
   const { state, schemaVersion, foldedTo, firstOffset } = erase<InstanceCheckpoint>(decoded.payload());
-  if (schemaVersion !== CHECKPOINT_VERSION) return { kind: 'unreadable', firstOffset: firstOffset };
-  if (key.startsWith(ENDED_PREFIX)) return { kind: 'ended', key, ended: erase(deserialize(state)) };
-  const snapshot = erase<Snapshot>(deserialize(state));
+  const isEnded = key.startsWith(ENDED_PREFIX);
+  const read = schemaVersion === CHECKPOINT_VERSION ? caught((): unknown => deserialize(state)) : null;
+  // Forgotten ids cost at most a repeated start its refusal; there is nothing to fold them from.
+  if (read === null || !read.ok) return isEnded ? null : { kind: 'unreadable', key, firstOffset };
+  if (isEnded) return { kind: 'ended', key, ended: erase(read.value) };
+  const snapshot = erase<Snapshot>(read.value);
   const saga: CompiledSaga | undefined = catalogue.version(snapshot.type, snapshot.version);
-  if (saga === undefined) return { kind: 'unreadable', firstOffset: firstOffset };
-  const instance: Instance = { ...snapshot.instance, saga };
+  if (saga === undefined) return { kind: 'unreadable', key, firstOffset };
+  const instance: Instance = { ...snapshot.instance, saga: withPinnedLimits(saga, snapshot.limits) };
   return {
     kind: 'instance',
-    entry: { key: keyOf(instance), instance, head: snapshot.head, busy: null, suspects: null, intents: null, checkpoint: { foldedTo: foldedTo, firstAfter: null } },
+    entry: { key: keyOf(instance), instance, head: snapshot.head, busy: null, suspects: null, intents: null, isParked: false, checkpoint: { foldedTo: foldedTo, firstAfter: null } },
   };
 };
 

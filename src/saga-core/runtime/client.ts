@@ -2,8 +2,10 @@ import { opsOperatorAction, sagaSignalled, type EventType, type SagaCompleted, t
 import { erase, parseSagaId, partitionFor } from '#kernel';
 import type { SagaShape, StartOf } from '../definition/saga.ts';
 import { instanceKey } from '../engine/index.ts';
-import type { Clock, Codec, EventLog, LogRecord, RandomSource, RecordToWrite, Subscription, TransactionalWriter } from '../ports/index.ts';
-import { Committer } from './committer.ts';
+import type { Clock, Codec, EventLog, LogRecord, RandomSource, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import { partitionKey } from '../ports/index.ts';
+import { messageOf } from './caught.ts';
+import { Committer, type OutboxItem } from './committer.ts';
 import { EMPTY_ENVELOPE } from './records.ts';
 import { decodeLearning } from './takeover.ts';
 import { type TopicNames, topicNames } from './topics.ts';
@@ -19,7 +21,7 @@ export type SagaResult = {
 /** One instance that was started: its id, and its end once there is one. */
 export type SagaHandle = {
   readonly correlationId: string;
-  /** Resolves with the instance's end; never rejects for a business failure. */
+  /** Resolves with the instance's end; never rejects for a business failure, but when the client is closed or the partition cannot be read. */
   readonly result: () => Promise<SagaResult>;
 };
 
@@ -41,7 +43,8 @@ export type OperatorOrder = { readonly action: 'retry' | 'skip' | 'compensate' |
 /** Starts sagas, awaits their ends and gives orders to them, from outside any participant. */
 export type SagaClient = {
   /**
-   * Starts an instance: resolves when its trigger is committed. The same id starts once (a repeat is the same instance).
+   * Starts an instance: resolves when its trigger is committed. The same id starts once (a repeat is the same instance, whose end
+   * `result` then looks for from the partition's start on).
    * Rejects on an id that is none, and when the commit is refused or its outcome unknown (start again with the same id).
    */
   readonly start: <Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options?: StartOptions) => Promise<SagaHandle>;
@@ -62,9 +65,11 @@ class Client implements SagaClient {
   readonly #options: ClientOptions;
   readonly #names: TopicNames;
   readonly #tails = new Map<string, Tail>();
-  #writer: TransactionalWriter | null = null;
-  #committer: Promise<Committer> | null = null;
-  readonly #failed = new Set<(reason: Error) => void>();
+  /** Every tail that still reads. */
+  readonly #reading = new Set<Tail>();
+  #committer: Promise<Open> | null = null;
+  /** Sends under way, and how each is told that it failed. */
+  readonly #pending = new Map<OutboxItem, (reason: Error) => void>();
   #isClosed = false;
 
   constructor(options: ClientOptions) {
@@ -76,8 +81,11 @@ class Client implements SagaClient {
   async start<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<SagaHandle> {
     const record = await this.startRecord(saga, input, options);
     const offset = await this.#send(record);
-    const tail = this.#tail(record.topic, record.partition, offset);
-    return { correlationId: record.correlationId, result: () => tail.endOf(record.correlationId) };
+    const at = { topic: record.topic, partition: record.partition };
+    // Under an id of the caller's the instance may have begun, and ended, long ago.
+    if (options.id !== undefined) return this.handle(saga, record.correlationId);
+    this.#tail(at, offset);
+    return { correlationId: record.correlationId, result: () => this.#endOf(at, offset, record.correlationId) };
   }
 
   async startRecord<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<RecordToWrite & { readonly correlationId: string }> {
@@ -99,16 +107,18 @@ class Client implements SagaClient {
     const topic = this.#names.saga(saga.context);
     const result = async (): Promise<SagaResult> => {
       const partition = partitionFor(correlationId, await this.#options.log.partitionCount(topic));
-      return this.#tail(topic, partition, await this.#options.log.logStartOffset({ topic, partition })).endOf(correlationId);
+      return this.#endOf({ topic, partition }, await this.#options.log.logStartOffset({ topic, partition }), correlationId);
     };
     return { correlationId, result };
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const tail of this.#tails.values()) tail.close();
-    await (await this.#committer)?.close();
-    await this.#writer?.close();
+    for (const tail of this.#reading) tail.close(new Error(CLOSED));
+    const open = await this.#committer?.catch(() => null);
+    await open?.committer.close();
+    await open?.writer.close();
+    this.#fail(CLOSED);
   }
 
   async #record(saga: SagaShape, correlationId: string, event: { readonly type: EventType<unknown>; readonly payload: unknown }, subSaga: string | null = null): Promise<RecordToWrite> {
@@ -135,82 +145,144 @@ class Client implements SagaClient {
   }
 
   async #send(record: RecordToWrite): Promise<number> {
-    if (this.#isClosed) throw new Error('the client is closed');
-    const committer = await (this.#committer ??= this.#open());
+    if (this.#isClosed) throw new Error(CLOSED);
+    this.#committer ??= this.#open().catch((error: unknown) => {
+      this.#committer = null;
+      throw error;
+    });
+    const { committer } = await this.#committer;
     return new Promise((resolve, reject) => {
-      this.#failed.add(reject);
-      committer.submit({
+      const item: OutboxItem = {
         records: [record],
         concerns: null,
         onCommitted: (offsetOf) => {
-          this.#failed.delete(reject);
+          this.#pending.delete(item);
           resolve(offsetOf(record));
         },
-      });
+      };
+      this.#pending.set(item, reject);
+      if (committer.submit(item)) return;
+      this.#pending.delete(item);
+      reject(new Error(this.#isClosed ? CLOSED : 'the writer was lost before this was sent: send it again'));
     });
   }
 
-  async #open(): Promise<Committer> {
+  #fail(message: string): void {
+    const waiting = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const reject of waiting) reject(new Error(message));
+  }
+
+  async #open(): Promise<Open> {
     const { log, random, namespace, name = 'client' } = this.#options;
     const writer = log.writer(`${namespace}/${name}/${random.id()}`);
-    this.#writer = writer;
     const fenced = await writer.fence();
-    if (fenced.status === 'failed') throw new Error(`client cannot write: ${fenced.message}`);
-    const fail = (message: string): void => {
-      // The next send opens a new writer; what was under way is reported, never repeated.
-      this.#committer = null;
-      const waiting = [...this.#failed];
-      this.#failed.clear();
-      for (const reject of waiting) reject(new Error(message));
-    };
-    return new Committer({
+    if (fenced.status === 'failed') {
+      await writer.close();
+      throw new Error(`client cannot write: ${fenced.message}`);
+    }
+    const committer = new Committer({
       writer,
       group: '',
       positions: () => null,
-      onDead: ({ code, message }) => fail(`${code}: ${message}`),
-      onPoison: (_item, message) => {
-        fail(message);
+      onDead: ({ code, message }) => {
+        // The next send opens a new writer; what was under way is reported, never repeated.
+        this.#committer = null;
+        this.#fail(`${code}: ${message}`);
+        void writer.close().catch(() => undefined);
+      },
+      onPoison: (item, message) => {
+        this.#pending.get(item)?.(new Error(message));
+        this.#pending.delete(item);
         return [];
       },
     });
+    return { committer, writer };
   }
 
-  #tail(topic: string, partition: number, from: number): Tail {
-    const key = `${topic}/${partition}`;
+  /** The tail of the partition where it knows, or will come by, the end; else a reading from `from` on, as long as it takes. */
+  #endOf(at: TopicPartition, from: number, correlationId: string): Promise<SagaResult> {
+    if (this.#isClosed) return Promise.reject(new Error(CLOSED));
+    const tail = this.#tails.get(partitionKey(at));
+    const known = tail?.knownEnd(correlationId);
+    if (known !== undefined) return Promise.resolve(known);
+    if (tail !== undefined && tail.holdsAllSince(from)) return tail.endOf(correlationId);
+    const own = this.#openTail(at, from);
+    return own.endOf(correlationId).finally(() => own.close(null));
+  }
+
+  #tail(at: TopicPartition, from: number): Tail {
+    const key = partitionKey(at);
     const known = this.#tails.get(key);
-    if (known !== undefined && known.from <= from) return known;
-    const tail = new Tail(this.#options, topic, partition, from);
+    if (known !== undefined && !known.isOver && known.from <= from) return known;
+    const tail = this.#openTail(at, from);
     this.#tails.set(key, tail);
     return tail;
   }
+
+  #openTail(at: TopicPartition, from: number): Tail {
+    const tail: Tail = new Tail(this.#options, { ...at, offset: from }, () => this.#reading.delete(tail));
+    this.#reading.add(tail);
+    return tail;
+  }
 }
+
+type Open = { readonly committer: Committer; readonly writer: TransactionalWriter };
+type Waiting = { readonly resolve: (result: SagaResult) => void; readonly reject: (reason: Error) => void };
 
 /** Reads one saga partition for the ends of root instances. */
 class Tail {
   readonly from: number;
   readonly #codec: Codec;
   readonly #subscription: Subscription;
-  readonly #waiting = new Map<string, ((result: SagaResult) => void)[]>();
+  readonly #onOver: () => void;
+  readonly #waiting = new Map<string, readonly Waiting[]>();
   readonly #ended = new Map<string, SagaResult>();
+  #hasForgotten = false;
+  #isOver = false;
 
-  constructor(options: ClientOptions, topic: string, partition: number, from: number) {
-    this.from = from;
+  constructor(options: ClientOptions, at: TopicPartition & { readonly offset: number }, onOver: () => void) {
+    this.from = at.offset;
     this.#codec = options.codec;
-    this.#subscription = options.log.reader().subscribe({ topic, partition, offset: from }, {
-      onBatch: async (batch) => { for (const record of batch.records) await this.#read(record); },
-      onError: (error) => { throw new Error(`${topic}/${partition}: ${error.code} ${error.message}`); },
+    this.#onOver = onOver;
+    this.#subscription = options.log.reader().subscribe(at, {
+      onBatch: async (batch) => {
+        try {
+          for (const record of batch.records) await this.#read(record);
+        } catch (error) {
+          this.close(new Error(`${partitionKey(at)}: ${messageOf(error)}`));
+        }
+      },
+      onError: (error) => this.close(new Error(`${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}`)),
     });
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  knownEnd(correlationId: string): SagaResult | undefined {
+    return this.#ended.get(instanceKey(correlationId, null));
+  }
+
+  /** What has ended since is known here, or still to come. */
+  holdsAllSince(offset: number): boolean {
+    return !this.#isOver && !this.#hasForgotten && this.from <= offset;
   }
 
   endOf(correlationId: string): Promise<SagaResult> {
     const key = instanceKey(correlationId, null);
-    const ended = this.#ended.get(key);
-    if (ended !== undefined) return Promise.resolve(ended);
-    return new Promise((resolve) => this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]));
+    return new Promise((resolve, reject) => this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), { resolve, reject }]));
   }
 
-  close(): void {
+  /** Whoever still waits is told why in vain. */
+  close(reason: Error | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#subscription.close();
+    this.#onOver();
+    for (const { reject } of [...this.#waiting.values()].flat()) reject(reason ?? new Error(CLOSED));
+    this.#waiting.clear();
   }
 
   async #read(record: LogRecord): Promise<void> {
@@ -224,12 +296,13 @@ class Tail {
 
   #settle(key: string, result: SagaResult): void {
     this.#ended.set(key, result);
-    if (this.#ended.size > ENDED_MAX) for (const oldest of this.#ended.keys()) { this.#ended.delete(oldest); break; }
-    for (const resolve of this.#waiting.get(key) ?? []) resolve(result);
+    if (this.#ended.size > ENDED_MAX) for (const oldest of this.#ended.keys()) { this.#ended.delete(oldest); this.#hasForgotten = true; break; }
+    for (const { resolve } of this.#waiting.get(key) ?? []) resolve(result);
     this.#waiting.delete(key);
   }
 }
 
+const CLOSED = 'the client is closed';
 const ENDED_MAX = 10_000;
 const ENDS = new Set(['chorus.SagaCompleted', 'chorus.SagaFailed', 'chorus.SagaRefused']);
 

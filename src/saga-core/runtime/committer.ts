@@ -1,13 +1,15 @@
-import type { CommitOutcome, Position, RecordToWrite, TransactionalWriter } from '../ports/index.ts';
+import type { ChainHead } from './chain.ts';
+import type { CommitOutcome, Position, RecordToWrite, Transaction, TransactionalWriter } from '../ports/index.ts';
 
 /** Records that belong together: they commit in one transaction or not at all. */
 export type OutboxItem = {
   readonly records: readonly RecordToWrite[];
   /** For parking: what is concerned if the item can never be committed. */
   readonly concerns: string | null;
-  /** After the commit: offset of the item's first record on its partition is `baseOffset`. */
   /** Travels with the records: a source's position, which must not run ahead of them. */
   readonly position?: Position;
+  /** Head of the writer's chain before these records: where it goes on when they can never be committed. */
+  readonly headBefore?: ChainHead;
   readonly onCommitted?: (offsetOf: (record: RecordToWrite) => number) => void;
 };
 
@@ -20,8 +22,11 @@ export type CommitterOptions = {
   readonly positions: () => Carried | null;
   /** The task is over: fenced, in doubt, or refused. Called once. */
   readonly onDead: (reason: { readonly code: 'FENCED' | 'UNKNOWN' | 'REFUSED'; readonly message: string }) => void;
-  /** An item that neither a retry nor a fence cures; returns what to write instead (dead letters, a parking record). */
-  readonly onPoison: (item: OutboxItem, message: string) => readonly RecordToWrite[];
+  /**
+   * An item that neither a retry nor a fence cures; returns what to write instead (dead letters, a parking record), which is
+   * without the originals' bytes where the first such answer was refused too. Later items of what it concerns are dropped. Null: the task is over.
+   */
+  readonly onPoison: (item: OutboxItem, message: string, isBare: boolean) => readonly RecordToWrite[] | null;
   /** Most records of one transaction; more wait for the next. */
   readonly recordsMax?: number;
 };
@@ -39,6 +44,8 @@ export class Committer {
   #isRunning = false;
   #isScheduled = false;
   #isDead = false;
+  /** What poison concerned: nothing more is written of it. */
+  readonly #parked = new Set<string>();
   #idle: Promise<void> = Promise.resolve();
 
   constructor(options: CommitterOptions) {
@@ -46,11 +53,15 @@ export class Committer {
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX_DEFAULT;
   }
 
-  /** Queues an item. The transaction starts in the same turn of the event loop's microtasks, so that one fold's output travels together. */
-  submit(item: OutboxItem): void {
-    if (this.#isDead) return;
+  /**
+   * Queues an item. The transaction starts in the same turn of the event loop's microtasks, so that one fold's output travels together.
+   * False: it is over, and the item is dropped.
+   */
+  submit(item: OutboxItem): boolean {
+    if (this.#isDead) return false;
     this.#queue.push(item);
     this.kick();
+    return true;
   }
 
   /** Looks for something to commit: queued items, or positions that are due. */
@@ -59,7 +70,7 @@ export class Committer {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      if (!this.#isDead && !this.#isRunning) this.#idle = this.#run();
+      if (!this.#isDead && !this.#isRunning) this.#idle = this.#run().catch((error: unknown) => this.#die('REFUSED', error instanceof Error ? error.message : String(error)));
     });
   }
 
@@ -104,26 +115,48 @@ export class Committer {
   async #commit(items: readonly OutboxItem[], carried: Carried | null): Promise<void> {
     const records = recordsOf(items, carried);
     const offsets = carried?.offsets ?? lastPosition(items);
-    const outcome = await this.#options.writer.commit(offsets.length === 0 ? { records } : { records, positions: { group: this.#options.group, offsets } });
+    const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, records, offsets));
     switch (outcome.status) {
       case 'committed': return confirm(items, outcome);
-      case 'fenced': return this.#die('FENCED', outcome.message);
-      case 'unknown': return this.#die('UNKNOWN', outcome.message);
-      case 'not-committed': return this.#refused(items, outcome);
+      case 'fenced':
+      case 'unknown': return this.#dieOf(outcome);
+      case 'not-committed': return this.#refused(items, carried, outcome);
     }
   }
 
-  async #refused(items: readonly OutboxItem[], outcome: CommitOutcome & { readonly status: 'not-committed' }): Promise<void> {
-    const isPoison = outcome.code === 'RECORD_TOO_LARGE' || outcome.code === 'INVALID_RECORD' || outcome.code === 'NOT_AUTHORISED';
-    if (!isPoison) return this.#die('REFUSED', `${outcome.code}: ${outcome.message}`);
-    const [only] = items;
-    if (items.length === 1 && only !== undefined) {
-      // Alone and refused again: this is the one.
-      const substitute = this.#options.onPoison(only, `${outcome.code}: ${outcome.message}`);
-      if (substitute.length === 0) return this.#die('REFUSED', `${outcome.code}: ${outcome.message}`);
-      return this.#commit([{ records: substitute, concerns: null }], null);
+  async #refused(items: readonly OutboxItem[], carried: Carried | null, outcome: NotCommitted): Promise<void> {
+    if (!isPoison(outcome)) return this.#die('REFUSED', messageOf(outcome));
+    for (const item of items) await this.#commitAlone(item);
+    // What the keeper of the positions takes for written must be written. The position itself comes with the next one.
+    const records = carried?.records.filter((record) => record.key === null || !this.#parked.has(record.key)) ?? [];
+    if (records.length > 0) await this.#commitOrDie(records);
+  }
+
+  /** Refused with others, or for the first time: now it is seen whether this is the one. */
+  async #commitAlone(item: OutboxItem): Promise<void> {
+    if (this.#isDead || (item.concerns !== null && this.#parked.has(item.concerns))) return;
+    const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, item.records, lastPosition([item])));
+    if (outcome.status === 'committed') return confirm([item], outcome);
+    if (outcome.status !== 'not-committed' || !isPoison(outcome)) return this.#dieOf(outcome);
+    if (item.concerns !== null) {
+      this.#parked.add(item.concerns);
+      this.#queue = this.#queue.filter(({ concerns }) => concerns !== item.concerns);
     }
-    for (const item of items) if (!this.#isDead) await this.#commit([item], null);
+    const substitute = this.#options.onPoison(item, messageOf(outcome), false);
+    if (substitute === null) return this.#die('REFUSED', messageOf(outcome));
+    const second = await this.#options.writer.commit({ records: substitute });
+    if (second.status === 'not-committed' && isPoison(second)) return this.#commitOrDie(this.#options.onPoison(item, messageOf(outcome), true) ?? []);
+    if (second.status !== 'committed') this.#dieOf(second);
+  }
+
+  async #commitOrDie(records: readonly RecordToWrite[]): Promise<void> {
+    const outcome = await this.#options.writer.commit({ records });
+    if (outcome.status !== 'committed') this.#dieOf(outcome);
+  }
+
+  #dieOf(outcome: Exclude<CommitOutcome, { readonly status: 'committed' }>): void {
+    const code = { fenced: 'FENCED', unknown: 'UNKNOWN', 'not-committed': 'REFUSED' } as const;
+    this.#die(code[outcome.status], outcome.status === 'not-committed' ? messageOf(outcome) : outcome.message);
   }
 
   #die(code: 'FENCED' | 'UNKNOWN' | 'REFUSED', message: string): void {
@@ -133,6 +166,15 @@ export class Committer {
     this.#options.onDead({ code, message });
   }
 }
+
+type NotCommitted = CommitOutcome & { readonly status: 'not-committed' };
+
+/** Neither a retry nor a fence cures it. */
+const isPoison = ({ code }: NotCommitted): boolean => code === 'RECORD_TOO_LARGE' || code === 'INVALID_RECORD' || code === 'NOT_AUTHORISED';
+const messageOf = (outcome: NotCommitted): string => `${outcome.code}: ${outcome.message}`;
+
+const transactionOf = (group: string, records: readonly RecordToWrite[], offsets: readonly Position[]): Transaction =>
+  offsets.length === 0 ? { records } : { records, positions: { group, offsets } };
 
 const lastPosition = (items: readonly OutboxItem[]): readonly Position[] => {
   const last = items.findLast((item) => item.position !== undefined)?.position;

@@ -2,9 +2,9 @@ import type { RecordToWrite } from '../ports/index.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { partitionFor } from '#kernel';
 
-type Original = { readonly topic: string; readonly partition: number; readonly offset: number; readonly key: Uint8Array | string | null; readonly value: Uint8Array | null };
+type Original = { readonly topic: string; readonly partition: number; readonly offset: number; readonly key: Uint8Array | string | null; readonly value: Uint8Array | null; readonly isBare?: boolean };
 
-/** The original bytes under the original key; where they came from and why in headers. */
+/** The original bytes (left out where the log refused even these) under the original key; where they came from and why in headers. */
 export const deadLetter = (environment: TaskEnvironment, participant: string, original: Original, reason: string): RecordToWrite => {
   const topic = environment.names.deadLetters;
   const key = original.key === null || typeof original.key === 'string' ? original.key : Buffer.from(original.key).toString('utf8');
@@ -12,13 +12,14 @@ export const deadLetter = (environment: TaskEnvironment, participant: string, or
     topic,
     partition: partitionFor(key ?? '', environment.partitionsOf(topic)),
     key,
-    value: original.value,
+    value: original.isBare === true ? null : original.value,
     headers: {
       'dead-letter-reason': reason,
       'dead-letter-topic': original.topic,
       'dead-letter-partition': String(original.partition),
       'dead-letter-offset': String(original.offset),
       'dead-letter-group': participant,
+      'dead-letter-bytes': String(original.value?.length ?? 0),
     },
     timestampMs: environment.clock.nowMillis(),
   };

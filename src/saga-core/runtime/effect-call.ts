@@ -1,3 +1,4 @@
+import { messageOf } from './caught.ts';
 import type { EffectHandler } from '../definition/handlers.ts';
 import type { CompensationResult, Reconciled, StepResult } from '../definition/results.ts';
 import { ambiguous, transient, unknown } from '../definition/results.ts';
@@ -32,14 +33,15 @@ export class BoundedCall {
         this.abort(`time limit of ${limitMs} ms`);
         cancel = this.#clock.after(ABORT_GRACE_MS, () => resolve(otherwise(`no answer within ${limitMs} ms`)));
       });
-      call(this.#controller.signal).then(
+      // A handler that is not async may throw before it gives a promise.
+      new Promise<Answer>((answered) => answered(call(this.#controller.signal))).then(
         (answer) => {
           cancel();
           resolve(answer);
         },
         (error: unknown) => {
           cancel();
-          resolve(otherwise(error instanceof Error ? error.message : String(error)));
+          resolve(otherwise(messageOf(error)));
         },
       );
     });

@@ -1,10 +1,11 @@
 import { compensationCompleted, compensationFailed, entityPosition, type EntityPosition, entityTick, type Envelope, stepFailed } from '#contracts/core';
 import { erase } from '#kernel';
 import type { EntityContext, EntityDecision, EntityDefinition, Held, SagaRef } from '../definition/entity.ts';
-import { event, type Completed, type CompensationResult, type DomainEvent, type StepFailure } from '../definition/results.ts';
-import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import { event, type Completed, type CompensationResult, type DomainEvent, irreversible, type StepFailure, terminal } from '../definition/results.ts';
+import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
+import { caught, messageOf } from './caught.ts';
 import { Committer } from './committer.ts';
 import { deadLetter } from './dead-letters.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
@@ -43,7 +44,8 @@ export class EntityTask {
   readonly #timers: TimerHeap;
   readonly #writer: TransactionalWriter;
   readonly #held = new Map<string, Held<unknown>>();
-  readonly #dirty = new Set<Keyed>();
+  /** Keys changed by the batch that is being handled, and what they were before it. */
+  readonly #dirty = new Map<Keyed, Keyed>();
   readonly #ticksUnderWay = new Set<string>();
   readonly #lag: LazyPosition;
   #committer: Committer | null = null;
@@ -87,7 +89,8 @@ export class EntityTask {
       group: environment.names.group(participant),
       positions: () => this.#lag.due(),
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item) => item.records.filter((record) => record.value !== null).map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, 'refused by the log')),
+      // The states in memory hold what was refused: only a new takeover reads what is true.
+      onPoison: () => null,
     });
     if (this.#isOver) return;
     this.#isLive = true;
@@ -134,53 +137,73 @@ export class EntityTask {
   }
 
   async #onBatch(batch: ReadBatch): Promise<void> {
-    const written: RecordToWrite[] = [];
-    for (const record of batch.records) {
-      if (this.#isOver) return;
-      if (record.value === null) continue;
-      const decoded = await this.#decode(record);
-      if (decoded.status === 'undecodable') this.#refuse(record, decoded.reason, written);
-      else this.#handle(record, decoded.type, decoded.envelope, decoded.payload, written);
+    const requests: Request[] = [];
+    try {
+      for (const record of batch.records) if (record.value !== null) requests.push({ record, decoded: await this.#decode(record.value) });
+    } catch (error) {
+      return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
     }
     if (this.#isOver) return;
     this.#nextOffset = batch.nextOffset;
-    if (batch.records.length > 0) this.#submit(written);
+    if (batch.records.length > 0) this.#submit(requests);
   }
 
-  #decode(record: LogRecord) {
-    const value = record.value ?? new Uint8Array();
+  #decode(value: Uint8Array) {
     const decoded = this.#options.environment.codec.decode(value);
     return decoded.status === 'unknown-schema' ? decodeLearning(this.#options.environment.codec, value) : decoded;
   }
 
-  #refuse(record: LogRecord, reason: string, written: RecordToWrite[]): void {
-    const { environment, participant } = this.#options;
+  /** To dead letters; a step that waits for an outcome is told. */
+  #refuse({ record, decoded }: Request, reason: string, written: RecordToWrite[]): void {
+    const { environment, participant, definition } = this.#options;
     environment.counters.deadLetters++;
     environment.logger.error('command goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
     written.push(deadLetter(environment, participant, record, reason));
+    if (decoded.status === 'undecodable') return;
+    const { ref, phase } = callerOf(record, decoded.envelope);
+    if (ref === null || phase === null) return;
+    const why = `entity ${definition.name}: ${reason}`;
+    this.#outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written);
   }
 
-  #handle(record: LogRecord, type: string, envelope: Envelope, payload: () => unknown, written: RecordToWrite[]): void {
+  #touched(key: string): Keyed {
+    const keyed = this.#states.get(key);
+    if (!this.#dirty.has(keyed)) this.#dirty.set(keyed, { ...keyed });
+    return keyed;
+  }
+
+  /** What is said of one command, or why it is refused: a fault of the handler, or a record that cannot be encoded, leaves the state as it was. */
+  #handle(request: Request, isEncodingTried: boolean, written: RecordToWrite[]): void {
+    const { record, decoded } = request;
+    if (decoded.status === 'undecodable') return this.#refuse(request, decoded.reason, written);
+    const key = keyTextOf(record);
+    if (decoded.type === entityTick.name) this.#ticksUnderWay.delete(key);
+    const keyed = this.#touched(key);
+    const before = { ...keyed };
+    const mark = written.length;
+    const handled = caught(() => {
+      this.#apply(keyed, record, decoded, written);
+      if (isEncodingTried) this.#states.record(this.#records, this.#stateAt, keyed);
+    });
+    if (handled.ok) return;
+    Object.assign(keyed, before);
+    written.length = mark;
+    this.#refuse(request, handled.fault, written);
+  }
+
+  #apply(keyed: Keyed, record: LogRecord, { type, envelope, payload }: DecodedEvent, written: RecordToWrite[]): void {
     const { definition, environment } = this.#options;
-    const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8');
-    if (record.timestampMs > environment.clock.nowMillis() + COMMAND_AHEAD_MAX_MS) return this.#refuse(record, `command is ${record.timestampMs - environment.clock.nowMillis()} ms ahead of the entity owner's clock`, written);
+    const aheadMs = record.timestampMs - environment.clock.nowMillis();
+    if (aheadMs > COMMAND_AHEAD_MAX_MS) throw new Error(`command is ${aheadMs} ms ahead of the entity owner's clock`);
     const isTick = type === entityTick.name;
     const handler = definition.commands.find((candidate) => candidate.type.name === type);
-    if (!isTick && handler === undefined) return this.#refuse(record, `entity ${definition.name} has no command ${type}`, written);
-    const keyed = this.#states.get(key);
+    if (!isTick && handler === undefined) throw new Error(`entity ${definition.name} has no command ${type}`);
     const caller = callerOf(record, envelope);
-    const context: EntityContext = { key, nowMillis: Math.max(keyed.observedAtMs, record.timestampMs), commandId: envelope.eventId, caller: caller.ref, phase: caller.phase };
-    if (isTick) this.#ticksUnderWay.delete(key);
-    let decision: EntityDecision<unknown>;
-    try {
-      decision = isTick ? (definition.onTick?.(keyed.state, context) ?? { state: keyed.state }) : (handler?.handle(keyed.state, payload(), context) ?? { state: keyed.state });
-    } catch (error) {
-      return this.#refuse(record, `entity ${definition.name} cannot handle ${type}: ${error instanceof Error ? error.message : String(error)}`, written);
-    }
+    const context: EntityContext = { key: keyed.key, nowMillis: Math.max(keyed.observedAtMs, record.timestampMs), commandId: envelope.eventId, caller: caller.ref, phase: caller.phase };
+    const decision: EntityDecision<unknown> = isTick ? (definition.onTick?.(keyed.state, context) ?? { state: keyed.state }) : (handler?.handle(keyed.state, payload(), context) ?? { state: keyed.state });
     keyed.state = decision.state;
     keyed.version++;
     keyed.observedAtMs = context.nowMillis;
-    this.#dirty.add(keyed);
     this.#write(keyed, decision, caller, envelope.eventId, written);
   }
 
@@ -228,17 +251,25 @@ export class EntityTask {
     }
   }
 
-  #submit(written: readonly RecordToWrite[]): void {
-    const changed = [...this.#dirty];
-    this.#dirty.clear();
+  #submit(requests: readonly Request[]): void {
     const position = { topic: this.#commandsAt.topic, partition: this.#commandsAt.partition, offset: this.#nextOffset };
     const key = `position:${position.topic}:${position.partition}`;
+    const made = caught(() => this.#recordsOf(requests, false));
+    // A state cannot be encoded: which command made it so is found out one by one.
+    if (!made.ok) for (const [keyed, before] of this.#dirty) Object.assign(keyed, before);
     const records = [
-      ...written,
-      ...changed.map((keyed) => this.#states.record(this.#records, this.#stateAt, keyed)),
+      ...(made.ok ? made.value : this.#recordsOf(requests, true)),
       this.#records.plain(this.#stateAt.topic, key, event(entityPosition, position), { eventId: `${key}:${position.offset}`, partition: this.#stateAt.partition }),
     ];
+    const changed = [...this.#dirty.keys()];
+    this.#dirty.clear();
     this.#committer?.submit({ records, concerns: null, onCommitted: () => this.#onCommitted(changed, position.offset) });
+  }
+
+  #recordsOf(requests: readonly Request[], isEncodingTried: boolean): readonly RecordToWrite[] {
+    const written: RecordToWrite[] = [];
+    for (const request of requests) this.#handle(request, isEncodingTried, written);
+    return [...written, ...[...this.#dirty.keys()].map((keyed) => this.#states.record(this.#records, this.#stateAt, keyed))];
   }
 
   #onCommitted(changed: readonly Keyed[], offset: number): void {
@@ -263,6 +294,11 @@ export class EntityTask {
     for (const key of keys) {
       const wakeAtMs = this.#options.definition.wakeAt?.(this.#states.get(key).state) ?? null;
       if (wakeAtMs === null || this.#ticksUnderWay.has(key)) continue;
+      // Put off since the timer was set.
+      if (wakeAtMs > this.#options.environment.clock.nowMillis()) {
+        this.#timers.arm(key, wakeAtMs);
+        continue;
+      }
       this.#ticksUnderWay.add(key);
       this.#send(key, event(entityTick, { entity: this.#options.definition.name, key, dueAt: wakeAtMs }));
     }
@@ -275,6 +311,9 @@ export class EntityTask {
     this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null });
   }
 }
+
+type Request = { readonly record: LogRecord; readonly decoded: Awaited<ReturnType<typeof decodeLearning>> };
+const keyTextOf = ({ key }: LogRecord): string => (key === null ? '' : Buffer.from(key).toString('utf8'));
 
 /** The step that sent a command, as its envelope tells; its phase only where an outcome is expected. */
 const callerOf = (record: LogRecord, envelope: Envelope): Caller => {

@@ -1,7 +1,7 @@
 import { type OpsOperatorAction, type SagaStarted, type StepAttemptFailed, type StepStarted } from '#contracts/core';
 import { erase } from '#kernel';
 import {
-  begin, begins, compensationKey, type CompiledSaga, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
+  begin, begins, compensationKey, type CompiledSaga, type CompiledStep, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
   isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY, withPinnedLimits,
 } from '../engine/index.ts';
 import { type ChainHead, headAt, NO_CHAIN } from './chain.ts';
@@ -18,7 +18,16 @@ export type Entry = {
   suspects: Set<string> | null;
   /** Intents that this very task committed: the call behind them has not happened yet. */
   intents: Set<string> | null;
+  /** What has to be written of it cannot be: left alone until the next takeover. */
+  isParked: boolean;
   checkpoint: { foldedTo: number; firstAfter: number | null } | null;
+};
+
+/** An open instance of a version that this worker does not know; `isRemoved`: it knows a later one. */
+export type UnknownVersion = { readonly firstOffset: number; readonly definition: string; readonly isRemoved: boolean };
+const unknownOf = ({ definition: latest }: CompiledSaga, start: FoldedRecord, firstOffset: number): UnknownVersion => {
+  const { definitionVersion } = erase<SagaStarted>(start.payload());
+  return { firstOffset, definition: `${latest.type} v${definitionVersion}`, isRemoved: definitionVersion < latest.version };
 };
 
 /** The saga definitions of one participant, by type and version. */
@@ -40,18 +49,20 @@ const ENDED_MAX = 200_000;
 export class InstanceTable {
   readonly #participant: string;
   readonly #catalogue: Catalogue;
+  readonly #dedupeWindowMs: number;
   readonly #entries = new Map<string, Entry>();
   /** Ended instances that an open parent still asks for. */
   readonly #endedChildren = new Map<string, Instance>();
   /** Ids of ended instances and when they ended: a repeated start is a duplicate. */
   readonly #ended = new Map<string, number>();
   /** Open instances of versions this worker does not know: they hold the watermark and are never skipped. */
-  readonly #unknown = new Map<string, number>();
+  readonly #unknown = new Map<string, UnknownVersion>();
   forgottenCount = 0;
 
-  constructor(participant: string, catalogue: Catalogue) {
+  constructor(participant: string, catalogue: Catalogue, dedupeWindowMs: number) {
     this.#participant = participant;
     this.#catalogue = catalogue;
+    this.#dedupeWindowMs = dedupeWindowMs;
   }
 
   get openCount(): number {
@@ -63,8 +74,13 @@ export class InstanceTable {
     return [...this.#entries.values()].map(({ instance }) => (instance.subSaga === null ? instance.correlationId : `${instance.correlationId}/${instance.subSaga}`));
   }
 
-  get unknownVersions(): ReadonlyMap<string, number> {
+  get unknownVersions(): ReadonlyMap<string, UnknownVersion> {
     return this.#unknown;
+  }
+
+  /** Instances of this type are among what is folded. */
+  knows(sagaType: string): boolean {
+    return this.#catalogue.latest(sagaType) !== undefined;
   }
 
   get(key: string): Entry | undefined {
@@ -84,8 +100,10 @@ export class InstanceTable {
     for (const [key, atMs] of ended) this.#remember(key, atMs);
   }
 
-  hasEnded(key: string): boolean {
-    return this.#ended.has(key);
+  /** First offsets of what is not among the entries and yet must be folded again after a takeover. */
+  *heldOffsets(): IterableIterator<number> {
+    for (const { firstOffset } of this.#unknown.values()) yield firstOffset;
+    for (const { firstOffset } of this.#endedChildren.values()) yield firstOffset;
   }
 
   restore(entry: Entry): void {
@@ -116,14 +134,17 @@ export class InstanceTable {
   }
 
   #foldFirst(key: string, latest: CompiledSaga, record: FoldedRecord): Folded {
-    if (this.#ended.has(key)) return { status: 'refused', refusal: 'AFTER_END', entry: null };
+    // By the records' own times, so that every participant remembers, and forgets, alike.
+    const endedAtMs = this.#ended.get(key) ?? this.#ended.get(record.envelope.correlationId ?? '');
+    const isRemembered = endedAtMs !== undefined && record.envelope.occurredAt - endedAtMs <= this.#dedupeWindowMs;
+    if (isRemembered) return { status: 'refused', refusal: 'AFTER_END', entry: null };
     if (!begins(latest, record)) return { status: 'refused', refusal: 'ILLEGAL_TRANSITION', entry: null };
     const saga = this.#pinned(latest, record);
     if (saga === undefined) {
-      this.#unknown.set(key, record.offset);
+      this.#unknown.set(key, unknownOf(latest, record, record.offset));
       return IGNORED;
     }
-    const entry: Entry = { key, instance: begin(saga, record), head: NO_CHAIN, busy: null, suspects: null, intents: null, checkpoint: null };
+    const entry: Entry = { key, instance: begin(saga, record), head: NO_CHAIN, busy: null, suspects: null, intents: null, isParked: false, checkpoint: null };
     this.#entries.set(key, entry);
     this.#follow(entry, record);
     return { status: 'touched', entry, hasEnded: false, isNew: true };
@@ -139,7 +160,7 @@ export class InstanceTable {
       const saga = this.#pinned(entry.instance.saga, record);
       if (saga === undefined) {
         this.#entries.delete(entry.key);
-        this.#unknown.set(entry.key, entry.instance.firstOffset);
+        this.#unknown.set(entry.key, unknownOf(entry.instance.saga, record, entry.instance.firstOffset));
         return IGNORED;
       }
       if (saga !== entry.instance.saga) entry.instance = { ...entry.instance, saga, slots: saga.steps.map(() => undefined) };
@@ -147,6 +168,7 @@ export class InstanceTable {
     const { instance, refused } = evolve(entry.instance, record);
     entry.instance = instance;
     this.#follow(entry, record);
+    if (this.#endedChildren.size > 0) this.#releaseChildren(instance);
     if (refused !== null) return { status: 'refused', refusal: refused, entry };
     const hasEnded = isEnded(instance);
     if (hasEnded) this.#end(entry, record.envelope.occurredAt);
@@ -187,11 +209,15 @@ export class InstanceTable {
     const { instance } = entry;
     this.#entries.delete(entry.key);
     this.#remember(entry.key, atMs);
-    if (instance.subSaga !== null && this.#entries.has(instance.correlationId)) this.#endedChildren.set(entry.key, instance);
-    if (instance.subSaga === null && this.#endedChildren.size > 0) {
-      for (const step of instance.saga.steps) {
-        if (step.definition.kind === 'child') this.#endedChildren.delete(instanceKey(instance.correlationId, step.definition.saga));
-      }
+    const parent = instance.subSaga === null ? undefined : this.#entries.get(instance.correlationId);
+    if (parent?.instance.saga.owned.some((step) => isAwaited(parent.instance, step, instance.subSaga)) === true) this.#endedChildren.set(entry.key, instance);
+  }
+
+  /** Children whose ends are answered by now, or whose parent has ended. */
+  #releaseChildren(parent: Instance): void {
+    if (parent.subSaga !== null) return;
+    for (const step of parent.saga.owned) {
+      if (step.definition.kind === 'child' && (isEnded(parent) || !isAwaited(parent, step, step.definition.saga))) this.#endedChildren.delete(instanceKey(parent.correlationId, step.definition.saga));
     }
   }
 
@@ -205,6 +231,10 @@ export class InstanceTable {
     }
   }
 }
+
+/** The step waits for the end of this child under the same correlationId. */
+const isAwaited = ({ slots }: Instance, { definition, index }: CompiledStep, child: string | null): boolean =>
+  definition.kind === 'child' && definition.id === 'inherited' && definition.saga === child && slots[index]?.outcome == null;
 
 /** A retried compensation runs again: a void retry must change nothing, in-flight memory included, hence only what is quarantined. */
 const forgetCompensations = (busy: Set<string>): void => {

@@ -1,6 +1,7 @@
 import { keyOf } from '../engine/index.ts';
 import type { Cancel, Clock, EventLog, RecordToWrite, TopicPartition } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
+import { caught } from './caught.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Carried } from './committer.ts';
 import type { Entry, InstanceTable } from './instance-table.ts';
@@ -33,7 +34,9 @@ export class PositionKeeper {
   #committed = -1;
   #committedAtMs = 0;
   #scheduled: Cancel | null = null;
-  #foldFrom = Number.POSITIVE_INFINITY;
+  #isForced = false;
+  /** First offsets of instances whose checkpoints cannot be read. */
+  readonly #unreadable = new Map<string, number>();
   /** Instances that ended and were checkpointed: their tombstones are owed. */
   #tombstones: string[] = [];
   /** Root instances that ended since the last remembered chunk. */
@@ -57,16 +60,14 @@ export class PositionKeeper {
     this.#committed = position?.offset ?? -1;
     this.#nextOffset = logStart;
     if (watermark === null) return logStart;
-    const from = Math.min(watermark, this.#foldFrom);
-    if (from < logStart && watermark < logStart) {
-      return { code: 'WATERMARK_LOST', message: `${partitionKey(at)}: watermark ${watermark} lies below the log's start ${logStart}: records of open instances were deleted by retention; restore them or end the instances by hand` };
-    }
-    return Math.max(from, logStart);
+    const from = Math.min(watermark, ...this.#unreadable.values());
+    if (from >= logStart) return from;
+    const what = from === watermark ? `watermark ${watermark} lies` : `the first record of an instance whose checkpoint this build cannot read, at ${from}, lies`;
+    return { code: 'WATERMARK_LOST', message: `${partitionKey(at)}: ${what} below the log's start ${logStart}: records of open instances were deleted by retention; restore them or end the instances by hand` };
   }
 
   adopt(table: InstanceTable): void {
-    const cutMs = this.#options.clock.nowMillis() - this.#options.limits.dedupeWindowMs;
-    table.rememberEnded(this.#ended.filter(([, atMs]) => atMs >= cutMs));
+    table.rememberEnded(this.#ended);
     this.#ended = [];
   }
 
@@ -79,17 +80,25 @@ export class PositionKeeper {
     this.#chunks.delete(key);
   }
 
-  foldFrom(offset: number): void {
-    this.#foldFrom = Math.min(this.#foldFrom, offset);
+  /** The instance is folded from its first record instead. */
+  unreadable(key: string, firstOffset: number): void {
+    this.#unreadable.set(key, firstOffset);
+  }
+
+  /** A later checkpoint of the instance can be read, or it has ended. */
+  readable(key: string): void {
+    this.#unreadable.delete(key);
   }
 
   advance(nextOffset: number): void {
     this.#nextOffset = nextOffset;
   }
 
-  ended(entry: Entry): void {
+  /** `atMs` is the end record's own time, so that everybody forgets alike. */
+  ended(entry: Entry, atMs: number): void {
     if (entry.checkpoint !== null) this.#tombstones.push(entry.key);
-    if (entry.instance.subSaga === null) this.#ended.push([keyOf(entry.instance), this.#options.clock.nowMillis()]);
+    // A sub-saga goes by its root, where that is folded here too.
+    if (entry.instance.subSaga === null || !this.#options.table.knows(entry.instance.sagaType)) this.#ended.push([keyOf(entry.instance), atMs]);
   }
 
   /** Makes sure that a position that has moved is committed within the interval, even when nothing else is. */
@@ -101,11 +110,17 @@ export class PositionKeeper {
     });
   }
 
+  /** The position goes with the next transaction: what is written about a bad record must be written once. */
+  force(): void {
+    this.#isForced = true;
+  }
+
   /** What is to be committed now: the position, and in the same transaction the records that it relies on. */
   due(): Carried | null {
     const nowMs = this.#options.clock.nowMillis();
     const isTime = nowMs - this.#committedAtMs >= this.#options.limits.positionIntervalMs;
-    if (!isTime || this.#nextOffset <= this.#committed) return null;
+    if (!(isTime || this.#isForced) || this.#nextOffset <= this.#committed) return null;
+    this.#isForced = false;
     const records = [...this.#refreshedCheckpoints(nowMs), ...this.#owed(nowMs)];
     this.#committedAtMs = nowMs;
     this.#committed = this.#nextOffset;
@@ -124,7 +139,7 @@ export class PositionKeeper {
       const holds = checkpoint === null ? instance.firstOffset : checkpoint.firstAfter;
       if (holds !== null && holds < watermark) watermark = holds;
     }
-    for (const offset of this.#options.table.unknownVersions.values()) watermark = Math.min(watermark, offset);
+    for (const offset of this.#options.table.heldOffsets()) watermark = Math.min(watermark, offset);
     return watermark;
   }
 
@@ -135,7 +150,10 @@ export class PositionKeeper {
       const isLong = nowMs - entry.instance.beganAtMs >= limits.checkpointWindowMs || entry.instance.status === 'MANUAL_REQUIRED';
       const isStale = entry.checkpoint === null || entry.checkpoint.firstAfter !== null;
       if (!isLong || !isStale) continue;
-      written.push(checkpoints.write(entry));
+      const record = caught(() => checkpoints.write(entry));
+      // A cache that cannot be written (too large): the instance's first record goes on holding the watermark.
+      if (!record.ok) continue;
+      written.push(record.value);
       entry.checkpoint = { foldedTo: entry.instance.lastOffset, firstAfter: null };
     }
     return written;
@@ -146,9 +164,10 @@ export class PositionKeeper {
     const records = this.#tombstones.map((key) => checkpoints.tombstone(key));
     this.#tombstones = [];
     if (this.#ended.length > 0) {
-      const key = `ended:${this.#nextOffset}`;
-      records.push(checkpoints.writeEnded(this.#nextOffset, this.#ended));
-      this.#chunks.set(key, nowMs);
+      for (const record of checkpoints.writeEnded(this.#nextOffset, this.#ended)) {
+        records.push(record);
+        this.#chunks.set(record.key, nowMs);
+      }
       this.#ended = [];
     }
     for (const [key, latestMs] of this.#chunks) {

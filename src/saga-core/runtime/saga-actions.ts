@@ -8,7 +8,9 @@ import { type Action, type ChildEnd, type CompiledStep, compensationKey, forward
 import type { RecordToWrite } from '../ports/index.ts';
 import { type Answers, stepsCompensated, type Where } from './answers.ts';
 import type { OutputReader } from './context.ts';
+import { caught } from './caught.ts';
 import { attempt, BoundedCall, compensation, type EffectRun, reconcile } from './effect-call.ts';
+import type { ChainHead } from './chain.ts';
 import type { Entry } from './instance-table.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 
@@ -17,7 +19,12 @@ export type SagaActionsOptions = {
   readonly participant: string;
   readonly answers: Answers;
   readonly outputs: OutputReader;
-  readonly submit: (entry: Entry, records: readonly RecordToWrite[]) => void;
+  /** With the head of the instance's chain before these records. */
+  readonly submit: (entry: Entry, records: readonly RecordToWrite[], headBefore: ChainHead) => void;
+  /** What has to be written about the instance cannot be: it waits for a person. */
+  readonly park: (entry: Entry, reason: string) => void;
+  /** Looks anew at what is due for the instance. */
+  readonly decide: (entry: Entry) => void;
   /** Asks `decide` again at this instant. */
   readonly wakeAt: (entry: Entry, atMs: number) => void;
   readonly sagaOf: (type: string) => SagaDefinition | undefined;
@@ -29,7 +36,8 @@ export type SagaActionsOptions = {
 export class SagaActions {
   readonly #options: SagaActionsOptions;
   readonly #calls = new Set<BoundedCall>();
-  readonly #waiting: (() => void)[] = [];
+  /** Calls that found no room, in their order. */
+  readonly #waiting: { readonly entry: Entry; readonly key: string }[] = [];
   #isStopped = false;
 
   constructor(options: SagaActionsOptions) {
@@ -50,8 +58,55 @@ export class SagaActions {
 
   carryOut(entry: Entry, action: Action): void {
     (entry.busy ??= new Set()).add(keyOfAction(action));
-    const records = this.#recordsOf(entry, action);
-    if (records !== null) this.#options.submit(entry, records);
+    this.#write(entry, () => this.#recordsOf(entry, action), (reason) => this.#recordsOfFault(entry, action, reason));
+  }
+
+  /** A handler that throws, and a payload that cannot be encoded, are answered by `otherwise`; where that fails too, the instance is parked. */
+  #write(entry: Entry, make: () => readonly RecordToWrite[] | null, otherwise: (reason: string) => readonly RecordToWrite[]): void {
+    const { head } = entry;
+    const records = caught(make);
+    if (records.ok) {
+      if (records.value !== null && records.value.length > 0) this.#options.submit(entry, records.value, head);
+      return;
+    }
+    entry.head = head;
+    this.#options.environment.logger.error('handler failed', { instance: entry.key, reason: records.fault });
+    const instead = caught(() => otherwise(records.fault));
+    if (instead.ok) return this.#options.submit(entry, instead.value, head);
+    entry.head = head;
+    this.#options.park(entry, instead.fault);
+  }
+
+  /** What is written instead of an action's record; nothing has reached a vendor yet but by earlier attempts. */
+  #recordsOfFault(entry: Entry, action: Action, reason: string): readonly RecordToWrite[] {
+    const { answers } = this.#options;
+    switch (action.do) {
+      case 'start': return answers.refused(entry, [reason]);
+      case 'quarantine':
+      case 'request-compensation':
+      case 'complete':
+      case 'fail': throw new Error(reason);
+      // Nobody can tell the child: its own deadline stands.
+      case 'stop-child': return answers.intended(entry, action, 'compensate', null, false);
+      case 'compensate':
+      case 'undo':
+      case 'keep':
+      case 'excuse':
+      case 'fail-undo': return this.#undoFailed(entry, action, reason);
+      case 'skip':
+      case 'open': return this.#stepBroken(entry, { step: action.step, item: null }, reason, false);
+      default: return this.#stepBroken(entry, action, reason, action.do === 'conclude' || (action.do === 'execute' && action.attempt > 1));
+    }
+  }
+
+  #stepBroken(entry: Entry, where: Where, reason: string, isUnknown: boolean): readonly RecordToWrite[] {
+    this.#options.environment.counters.failed++;
+    return this.#options.answers.failed(entry, where, { errorKind: 'Terminal', outcomeUnknown: isUnknown, reason, attempts: 1 });
+  }
+
+  #undoFailed(entry: Entry, where: Where, reason: string): readonly RecordToWrite[] {
+    this.#options.environment.counters.quarantined++;
+    return this.#options.answers.compensationFailed(entry, where, 'Terminal', reason);
   }
 
   /** Null: the action's record comes later. */
@@ -75,6 +130,8 @@ export class SagaActions {
       case 'excuse': return answers.compensated(entry, action, { status: 'compensated' }, action.byOperator);
       case 'quarantine': return answers.quarantined(entry, action, action.reason);
       case 'request-compensation': return answers.compensationRequested(entry, action);
+      case 'fail-step': return this.#stepBroken(entry, action, action.reason, false);
+      case 'fail-undo': return this.#undoFailed(entry, action, action.reason);
       case 'complete': return this.#end(entry, true);
       case 'fail': return this.#end(entry, false);
     }
@@ -107,8 +164,8 @@ export class SagaActions {
     const isSuspect = isSuspected(entry, where);
     const isBlind = definition.intent === true && isSuspect && this.#effectHandler(where.step).reconcile === undefined;
     if (this.#isUnconfirmed(entry, key) || (isBlind && this.#isEarly(entry, key, definition.timeoutMs))) return null;
-    if (attemptNumber === 1) this.#options.environment.counters.triggered++;
-    this.#inBackground(entry, key, async (call) => {
+    this.#inBackground(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async (call) => {
+      if (attemptNumber === 1) this.#options.environment.counters.triggered++;
       const run: EffectRun = {
         handler: this.#effectHandler(where.step),
         context: this.#context(entry, where, attemptNumber, 'execute'),
@@ -156,7 +213,7 @@ export class SagaActions {
       if (isSuspect && this.#isEarly(entry, key, limitMs)) return null;
       return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
     }
-    this.#inBackground(entry, key, async () => {
+    this.#inBackground(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async () => {
       const { environment } = this.#options;
       const found = await reconcile(environment.clock, { handler, context: this.#context(entry, where, Math.max(1, attempts), 'execute'), limitMs, isReconciledFirst: true });
       return () => {
@@ -243,7 +300,7 @@ export class SagaActions {
     if (policy.kind === 'none' || undo === undefined) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
     const key = compensationKey(where.step, where.item);
     if (this.#isUnconfirmed(entry, key)) return null;
-    this.#inBackground(entry, key, async (call) => {
+    this.#inBackground(entry, { key, otherwise: (reason) => this.#undoFailed(entry, where, reason) }, async (call) => {
       const context = this.#context(entry, where, attemptNumber, 'compensate');
       const data = this.#compensationData(entry.instance, where);
       const result = await compensation(call, policy.timeoutMs, (signal) => undo(context, data, failureOf(entry.instance), signal));
@@ -268,26 +325,37 @@ export class SagaActions {
     return answers.compensationFailed(entry, where, result.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', result.reason);
   }
 
-  /** Runs a call with bounded concurrency; its records are written unless the task or the instance has ended meanwhile. */
-  #inBackground(entry: Entry, key: string, work: (call: BoundedCall) => Promise<() => readonly RecordToWrite[]>): void {
-    const { environment, submit } = this.#options;
+  /**
+   * Runs a call with bounded concurrency; its records are written unless the task has ended meanwhile. One that finds no room
+   * waits, and what is due is decided anew when its turn comes.
+   */
+  #inBackground(entry: Entry, { key, otherwise }: Background, work: (call: BoundedCall) => Promise<() => readonly RecordToWrite[]>): void {
+    const { environment } = this.#options;
     if (this.#calls.size >= environment.limits.effectsMax) {
-      this.#waiting.push(() => {
-        if (!this.#isUnconfirmed(entry, key)) this.#inBackground(entry, key, work);
-      });
+      this.#waiting.push({ entry, key });
       return;
     }
     const call = new BoundedCall(environment.clock);
     this.#calls.add(call);
     environment.counters.inFlight++;
-    void work(call).then((recordsOf) => {
+    const answer = (recordsOf: () => readonly RecordToWrite[]): void => {
       environment.counters.inFlight--;
       if (this.#isStopped) return;
       this.#calls.delete(call);
-      const records = recordsOf();
-      if (records.length > 0) submit(entry, records);
-      this.#waiting.shift()?.();
-    });
+      this.#write(entry, recordsOf, otherwise);
+      this.#letWaitingIn();
+    };
+    void work(call).then(answer, (error: unknown) => answer(() => { throw error; }));
+  }
+
+  #letWaitingIn(): void {
+    const { environment, decide } = this.#options;
+    while (!this.#isStopped && this.#calls.size < environment.limits.effectsMax) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next.entry.busy?.delete(next.key);
+      decide(next.entry);
+    }
   }
 
   #context(entry: Entry, where: Where | null, attemptNumber: number, phase: 'execute' | 'compensate') {
@@ -316,6 +384,9 @@ export class SagaActions {
     return erase<ChildHandler<SagaShape>>(step.handler);
   }
 }
+
+/** An action that answers later: what it keeps busy, and what is written when it cannot be answered. */
+type Background = { readonly key: string; readonly otherwise: (reason: string) => readonly RecordToWrite[] };
 
 const CONFIRMATION_POLL_MS = 250;
 

@@ -8,7 +8,9 @@ import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition,
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
 import { Checkpoints, readCheckpoint } from './checkpoints.ts';
-import { Committer } from './committer.ts';
+import { caught, messageOf } from './caught.ts';
+import type { ChainHead } from './chain.ts';
+import { Committer, type OutboxItem } from './committer.ts';
 import { OutputReader } from './context.ts';
 import { deadLetter } from './dead-letters.ts';
 import { type Catalogue, type Entry, InstanceTable } from './instance-table.ts';
@@ -54,6 +56,8 @@ export class SagaTask {
   readonly #world: Omit<DecisionWorld, 'nowMs' | 'isBusy'>;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
+  /** Dead letters of the batch that is being folded: they travel with the position that passes their originals. */
+  #letters: RecordToWrite[] = [];
   #claimOffset = Number.POSITIVE_INFINITY;
   #isLive = false;
   #liveSinceMs = 0;
@@ -71,7 +75,7 @@ export class SagaTask {
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf, home: this.#at.partition });
     this.#outputs = new OutputReader(environment.codec);
     this.#answers = new Answers(this.#records, environment.codec);
-    this.#table = new InstanceTable(participant, options.catalogue);
+    this.#table = new InstanceTable(participant, options.catalogue, environment.limits.dedupeWindowMs);
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onWake(keys));
     this.#checkpoints = new Checkpoints(this.#records, this.#checkpointsAt);
     this.#positions = new PositionKeeper({ at: this.#at, table: this.#table, checkpoints: this.#checkpoints, clock: environment.clock, limits: environment.limits });
@@ -81,12 +85,15 @@ export class SagaTask {
       participant,
       answers: this.#answers,
       outputs: this.#outputs,
-      submit: (entry, records) => this.#submit(entry, records),
+      submit: (entry, records, headBefore) => this.#submit(entry, records, headBefore),
+      park: (entry, reason) => this.#park(entry, reason),
+      decide: (entry) => this.#decide(entry),
       wakeAt: (entry, atMs) => this.#timers.arm(entry.key, atMs),
       sagaOf: (type) => options.catalogue.latest(type)?.definition,
       liveSinceMs: () => this.#liveSinceMs,
     });
     this.#world = {
+      ask: caught,
       outputsOf: (instance) => this.#outputs.outputsOf(instance),
       verdictOf: (instance, step, item) => this.#verdictOf(instance, step, item),
       mustUndo: (instance, step, item) => erase<EntityStepHandler<SagaShape>>(step.handler).mustUndo?.(this.#contextOf(instance, step, item, 'compensate'), failureOf(instance)) ?? false,
@@ -100,6 +107,11 @@ export class SagaTask {
 
   get openIds(): readonly string[] {
     return this.#table.openIds;
+  }
+
+  /** Open instances of versions that this worker's later definitions have replaced, each with its version. */
+  get orphanedByRemoval(): readonly string[] {
+    return [...this.#table.unknownVersions].flatMap(([key, { definition, isRemoved }]) => (isRemoved ? [`${key} (${definition})`] : []));
   }
 
   get isLive(): boolean {
@@ -123,7 +135,7 @@ export class SagaTask {
       group: this.#group,
       positions: () => this.#positions.due(),
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message) => this.#park(item.records, item.concerns, message),
+      onPoison: (item, message, isBare) => this.#onPoison(item, message, isBare),
     });
     if (this.#isOver) return;
     const live = new Promise<void>((resolve) => { this.#resolveLive = resolve; });
@@ -163,16 +175,19 @@ export class SagaTask {
     if (record.value === null) {
       this.#table.forget(key);
       this.#positions.forgetChunk(key);
+      this.#positions.readable(key);
       return;
     }
     const decoded = await decodeLearning(this.#options.environment.codec, record.value);
     const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, this.#options.catalogue) : null;
     if (loaded === null) return;
-    if (loaded.kind === 'instance') this.#table.restore(loaded.entry);
-    else if (loaded.kind === 'ended') this.#positions.rememberChunk(loaded.key, loaded.ended);
+    if (loaded.kind === 'instance') {
+      this.#table.restore(loaded.entry);
+      this.#positions.readable(key);
+    } else if (loaded.kind === 'ended') this.#positions.rememberChunk(loaded.key, loaded.ended);
     else {
       this.#table.forget(key);
-      this.#positions.foldFrom(loaded.firstOffset);
+      this.#positions.unreadable(key, loaded.firstOffset);
     }
   }
 
@@ -185,7 +200,7 @@ export class SagaTask {
       const record = batch.records[at];
       if (record === undefined || record.value === null) continue;
       const folding = decoding.of(record, record.value);
-      if (folding.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched);
+      if (folding.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched).catch((error: unknown) => this.#end({ code: 'READ_ERROR', message: messageOf(error) }));
       if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }
@@ -205,6 +220,11 @@ export class SagaTask {
   #afterBatch(batch: ReadBatch, touched: Set<Entry>): void {
     if (this.#isOver) return;
     this.#positions.advance(batch.nextOffset);
+    if (this.#letters.length > 0) {
+      this.#positions.force();
+      this.#committer?.submit({ records: this.#letters, concerns: null });
+      this.#letters = [];
+    }
     if (!this.#isLive && batch.nextOffset > this.#claimOffset) this.#goLive();
     else if (this.#isLive) for (const entry of touched) this.#decide(entry);
     if (this.#isLive) this.#positions.schedule(() => this.#committer?.kick());
@@ -216,12 +236,12 @@ export class SagaTask {
     if (envelope.correlationId === null) return;
     try {
       const result = this.#table.fold(folded);
-      if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded, touched);
+      if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded ? envelope.occurredAt : null, touched);
       if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', folded.payload);
       else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry, this.#options.catalogue.latest(envelope.subSaga ?? envelope.sagaType ?? ''));
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
-      this.#deadLetter(record, `${type} cannot be folded: ${error instanceof Error ? error.message : String(error)}`);
+      this.#deadLetter(record, `${type} cannot be folded: ${messageOf(error)}`);
     }
   }
 
@@ -231,15 +251,15 @@ export class SagaTask {
     if (group === this.#options.participant && offset > this.#claimOffset) this.#end({ code: 'SUPERSEDED', message: `claimed anew at offset ${offset}` });
   }
 
-  #onTouched(entry: Entry, hasEnded: boolean, touched: Set<Entry>): void {
+  #onTouched(entry: Entry, endedAtMs: number | null, touched: Set<Entry>): void {
     const { instance } = entry;
-    if (!hasEnded) {
+    if (endedAtMs === null) {
       touched.add(entry);
       return;
     }
     touched.delete(entry);
     this.#timers.disarm(entry.key);
-    this.#positions.ended(entry);
+    this.#positions.ended(entry, endedAtMs);
     const { counters } = this.#options.environment;
     if (instance.saga.isInitiator) {
       if (instance.status === 'COMPLETED') counters.sagasCompleted++;
@@ -260,8 +280,8 @@ export class SagaTask {
     if (refusal === 'DUPLICATE' || refusal === 'AFTER_END') counters.duplicates++;
     else counters.refused++;
     if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
-      // An orphan has no instance: its type's initiator answers for it, once it folds live (before, its instance may have ended below the watermark).
-      const isOurs = entry === null ? this.#isLive && saga?.isInitiator === true : entry.instance.saga.isInitiator;
+      // An orphan has no instance: its type's initiator answers for it. Without a position nobody knows what retention has taken.
+      const isOurs = entry === null ? (this.#isLive || this.#positions.committedOffset >= 0) && saga?.isInitiator === true : entry.instance.saga.isInitiator;
       if (isOurs) this.#deadLetter(record, refusal);
     }
   }
@@ -272,7 +292,7 @@ export class SagaTask {
     for (const entry of this.#table.entries()) markSuspects(entry);
     for (const entry of [...this.#table.entries()]) this.#decide(entry);
     this.#resolveLive?.();
-    for (const [key, offset] of this.#table.unknownVersions) this.#options.environment.logger.error('open instance of a definition version that this worker does not know: it holds the watermark', { instance: key, offset });
+    for (const [key, { firstOffset, definition }] of this.#table.unknownVersions) this.#options.environment.logger.error('open instance of a definition version that this worker does not know: it holds the watermark', { instance: key, offset: firstOffset, definition });
   }
 
   #onWake(keys: readonly string[]): void {
@@ -285,7 +305,7 @@ export class SagaTask {
 
   #decide(entry: Entry): void {
     const { instance } = entry;
-    if (!concerns(instance.saga)) return;
+    if (entry.isParked || !concerns(instance.saga)) return;
     const { actions, wakeAtMs } = decide(instance, { ...this.#world, nowMs: this.#options.environment.clock.nowMillis(), isBusy: (key) => entry.busy?.has(key) ?? false });
     if (wakeAtMs !== null) this.#timers.arm(entry.key, wakeAtMs);
     for (const action of actions) this.#actions.carryOut(entry, action);
@@ -310,8 +330,8 @@ export class SagaTask {
     return { isCompleted: child.status === 'COMPLETED', reason: child.firstFailure?.reason ?? child.status, output, eventId: child.endEventId };
   }
 
-  #submit(entry: Entry, records: readonly RecordToWrite[]): void {
-    this.#committer?.submit({ records, concerns: entry.key });
+  #submit(entry: Entry, records: readonly RecordToWrite[], headBefore: ChainHead): void {
+    if (!entry.isParked) this.#committer?.submit({ records, concerns: entry.key, headBefore });
   }
 
   #deadLetter(record: LogRecord, reason: string): void {
@@ -319,18 +339,31 @@ export class SagaTask {
     const { environment, participant } = this.#options;
     environment.counters.deadLetters++;
     environment.logger.error('record goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
-    const letter = deadLetter(environment, participant, record, reason);
-    this.#committer?.submit({ records: [letter], concerns: null });
+    this.#letters.push(deadLetter(environment, participant, record, reason));
   }
 
-  /** Poison: the originals go to dead letters, the instance waits for a person. */
-  #park(records: readonly RecordToWrite[], concernsKey: string | null, message: string): readonly RecordToWrite[] {
+  /** The instance waits for a person: this task writes nothing more of it. A new takeover (`recover`) tries once more. */
+  #park(entry: Entry, reason: string): void {
+    const { head } = entry;
+    this.#submit(entry, this.#answers.parked(entry, reason), head);
+    entry.isParked = true;
+    this.#options.environment.logger.error('instance parked: what it has to write cannot be written', { instance: entry.key, reason });
+  }
+
+  /** The originals go to dead letters. The chain goes on where it was before them, and a checkpoint that may hold more is void. */
+  #onPoison({ records, concerns: key, headBefore }: OutboxItem, message: string, isBare: boolean): readonly RecordToWrite[] {
     const { environment, participant } = this.#options;
-    environment.logger.error('outbox refused for good: instance parked', { instance: concernsKey, message });
-    environment.counters.deadLetters += records.length;
-    const letters = records.map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, `refused by the log: ${message}`));
-    const entry = concernsKey === null ? undefined : this.#table.get(concernsKey);
-    return entry === undefined ? letters : [...letters, ...this.#answers.parked(entry, message)];
+    if (!isBare) {
+      environment.logger.error('outbox refused for good', { instance: key, message });
+      environment.counters.deadLetters += records.length;
+    }
+    const letters = records.map((record) => deadLetter(environment, participant, { ...record, offset: -1, isBare }, `refused by the log: ${message}`));
+    const entry = key === null ? undefined : this.#table.get(key);
+    if (entry === undefined || headBefore === undefined) return letters;
+    entry.head = headBefore;
+    entry.checkpoint = null;
+    entry.isParked = true;
+    return [...letters, ...this.#answers.parked(entry, message)];
   }
 }
 

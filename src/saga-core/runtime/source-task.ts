@@ -1,6 +1,8 @@
+import { err } from '#kernel';
 import type { SourceDefinition } from '../definition/entity.ts';
 import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
+import { caught, messageOf } from './caught.ts';
 import { Committer } from './committer.ts';
 import { deadLetter } from './dead-letters.ts';
 import { Records } from './records.ts';
@@ -56,7 +58,7 @@ export class SourceTask {
       group,
       positions: () => null,
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item) => item.records.map((record) => deadLetter(environment, participant, { ...record, offset: -1 }, 'refused by the log')),
+      onPoison: (item, message, isBare) => item.records.map((record) => deadLetter(environment, participant, { ...record, offset: -1, isBare }, `refused by the log: ${message}`)),
     });
     if (this.#isOver) return;
     this.#isLive = true;
@@ -86,7 +88,11 @@ export class SourceTask {
 
   async #onBatch(batch: ReadBatch): Promise<void> {
     const written: RecordToWrite[] = [];
-    for (const record of batch.records) await this.#map(record, written);
+    try {
+      for (const record of batch.records) await this.#map(record, written);
+    } catch (error) {
+      return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
+    }
     if (this.#isOver) return;
     this.#nextOffset = batch.nextOffset;
     // The position travels with the commands of what it passes.
@@ -98,13 +104,14 @@ export class SourceTask {
     if (record.value === null) return;
     const { environment, participant, definition } = this.#options;
     const decoded = await decodeLearning(environment.codec, record.value);
-    if (decoded.status === 'undecodable') {
-      environment.counters.deadLetters++;
-      written.push(deadLetter(environment, participant, record, decoded.reason));
-      return;
-    }
     const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8');
-    const commands = definition.map({ type: decoded.type, eventId: decoded.envelope.eventId, key, payload: decoded.payload() });
-    commands.forEach((command, index) => written.push(this.#records.command(command, `${decoded.envelope.eventId}/${participant}.${index}`, null)));
+    const mapped = decoded.status === 'undecodable' ? err(decoded.reason) : caught(() => {
+      const commands = definition.map({ type: decoded.type, eventId: decoded.envelope.eventId, key, payload: decoded.payload() });
+      return commands.map((command, index) => this.#records.command(command, `${decoded.envelope.eventId}/${participant}.${index}`, null));
+    });
+    if (mapped.ok) return void written.push(...mapped.value);
+    environment.counters.deadLetters++;
+    environment.logger.error('fact goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason: mapped.fault });
+    written.push(deadLetter(environment, participant, record, mapped.fault));
   }
 }

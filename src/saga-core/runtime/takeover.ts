@@ -2,6 +2,7 @@ import { opsPartitionClaimed } from '#contracts/core';
 import { event } from '../definition/results.ts';
 import type { Codec, DecodedEvent, EventLog, LogRecord, RandomSource, ReadError, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
+import { messageOf } from './caught.ts';
 import type { Records } from './records.ts';
 
 /** Why a task is over, and so what its worker does next: all but STOPPED lead to a new takeover. */
@@ -38,14 +39,19 @@ export const fenceAndClaim = async (options: {
   }
 };
 
-/** Decodes one value, fetching its writer's schema first where this process has not met it. Null: undecodable, with the reason. */
+/**
+ * Decodes one value, fetching its writer's schema first where this process has not met it. Rejects with REGISTRY_UNREACHABLE
+ * where nobody can say whether it is readable.
+ */
 export const decodeLearning = async (codec: Codec, value: Uint8Array): Promise<DecodedEvent | { readonly status: 'undecodable'; readonly reason: string }> => {
   const first = codec.decode(value);
   if (first.status !== 'unknown-schema') return first;
   try {
     await codec.learn(first.schemaId);
   } catch (error) {
-    return { status: 'undecodable', reason: `schema ${first.schemaId}: ${error instanceof Error ? error.message : String(error)}` };
+    // A registry that is out of reach says nothing about the record: it is read again later.
+    if (codeOf(error) === 'REGISTRY_UNREACHABLE') throw error;
+    return { status: 'undecodable', reason: `schema ${first.schemaId}: ${messageOf(error)}` };
   }
   const second = codec.decode(value);
   return second.status === 'unknown-schema' ? { status: 'undecodable', reason: `schema ${first.schemaId} stays unknown` } : second;
@@ -61,18 +67,24 @@ export const readToClaim = (log: EventLog, options: { readonly partition: TopicP
       const offset = await log.logStartOffset(options.partition);
       const subscription = log.reader().subscribe({ ...options.partition, offset }, {
         onBatch: async (batch) => {
-          let isReached = false;
-          for (const record of batch.records) {
-            if (record.offset >= options.claimOffset) isReached = true;
-            if (record.offset <= options.claimOffset) await options.onRecord(record);
+          try {
+            let isClaimSeen = false;
+            for (const record of batch.records) {
+              if (record.offset === options.claimOffset) isClaimSeen = true;
+              if (record.offset <= options.claimOffset) await options.onRecord(record);
+            }
+            if (!isClaimSeen && batch.nextOffset <= options.claimOffset) return;
+            resolve(isClaimSeen ? null : { code: 'SUPERSEDED', message: `${partitionKey(options.partition)}: the claim at ${options.claimOffset} was replaced by a newer one` });
+          } catch (error) {
+            resolve({ code: 'READ_ERROR', message: `${partitionKey(options.partition)}: ${messageOf(error)}` });
           }
-          if (!isReached && batch.nextOffset <= options.claimOffset) return;
           subscription.close();
-          resolve(null);
         },
         onError: (error: ReadError) => resolve({ code: 'READ_ERROR', message: `${partitionKey(error)}: ${error.code} ${error.message}` }),
       });
-    })().catch((error: unknown) => resolve({ code: 'READ_ERROR', message: `${partitionKey(options.partition)}: ${String(error)}` }));
+    })().catch((error: unknown) => resolve({ code: 'READ_ERROR', message: `${partitionKey(options.partition)}: ${messageOf(error)}` }));
   });
+
+const codeOf = (error: unknown): unknown => (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined);
 
 export const isTaskEnd = (value: Claim | TaskEnd): value is TaskEnd => 'code' in value;

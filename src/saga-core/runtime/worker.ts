@@ -1,6 +1,7 @@
 import type { ParticipantDefinition } from '../definition/participant.ts';
 import type { Assignment, Cancel, Clock, Codec, EventLog, GroupToJoin, Log, Membership, RandomSource } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
+import { messageOf } from './caught.ts';
 import { catalogueOf, participantFaults } from './catalogue.ts';
 import { EntityTask } from './entity-task.ts';
 import { SagaTask } from './saga-task.ts';
@@ -49,6 +50,8 @@ type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<
 const SESSION_TIMEOUT_MS = 10_000;
 const RESTART_FIRST_MS = 20;
 const RESTART_MAX_MS = 5_000;
+/** Instances that a refusal names. */
+const NAMED_MAX = 20;
 
 /** Runs participants in this process. Throws at once, with every fault, when a participant is not well defined. */
 export const createWorker = (options: WorkerOptions): Worker => {
@@ -165,12 +168,24 @@ class ParticipantHost {
     this.#joinedAtMs = options.clock.monotonicMillis();
     await new Promise<void>((resolve, reject) => {
       options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
-        onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve); },
+        onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve, reject); },
         onLost: () => { void this.#onLost(); },
         // Tasks live on through a rebalance: a fence is what ends them, and most partitions stay where they are.
         beforeRejoin: () => Promise.resolve(),
-      }).then((membership) => { this.#membership = membership; }, reject);
+      }).then((membership) => {
+        this.#membership = membership;
+        if (this.#isStopped) void membership.leave();
+      }, reject);
     });
+    await this.#refuseRemovedVersions();
+  }
+
+  /** Whoever runs an instance to its end must know how it began. */
+  async #refuseRemovedVersions(): Promise<void> {
+    const open = [...this.#tasks.values()].flatMap((task) => (task instanceof SagaTask ? task.orphanedByRemoval : []));
+    if (open.length === 0) return;
+    await this.stop();
+    throw new Error(`participant ${this.name} lacks definition versions that still have open instances: ${open.slice(0, NAMED_MAX).join(', ')}${open.length > NAMED_MAX ? ` and ${open.length - NAMED_MAX} more` : ''}; register these versions beside the new ones until their instances have ended`);
   }
 
   /** Until the first join has answered there is no task that could ask. */
@@ -225,7 +240,8 @@ class ParticipantHost {
 
   async #startTask(key: string, topic: string, partition: number): Promise<void> {
     if (this.#isStopped || !this.#assigned.has(key) || this.#environment === null) return;
-    const task = this.#createTask(this.#environment, topic, partition, (end) => this.#onEnd(key, topic, partition, end));
+    const at = { key, topic, partition };
+    const task: Task | null = this.#createTask(this.#environment, topic, partition, (end) => { if (task !== null) this.#onEnd(at, task, end); });
     if (task === null) return;
     this.#tasks.set(key, task);
     try {
@@ -234,7 +250,7 @@ class ParticipantHost {
       // A question to the log that stays without answer ends the takeover, never the process.
       if (this.#tasks.get(key) !== task) return;
       await task.stop().catch(() => undefined);
-      return this.#onEnd(key, topic, partition, { code: 'READ_ERROR', message: error instanceof Error ? error.message : String(error) });
+      return this.#onEnd(at, task, { code: 'READ_ERROR', message: messageOf(error) });
     }
     if (task.isLive) this.#attempts.delete(key);
   }
@@ -251,7 +267,9 @@ class ParticipantHost {
   }
 
   /** A new takeover, with back-off, if the group has confirmed since that the partition is still ours. */
-  #onEnd(key: string, topic: string, partition: number, end: TaskEnd): void {
+  #onEnd({ key, topic, partition }: { readonly key: string; readonly topic: string; readonly partition: number }, task: Task, end: TaskEnd): void {
+    // Stopped meanwhile, or replaced by a later one: its end is nobody's any more.
+    if (this.#tasks.get(key) !== task) return;
     this.#tasks.delete(key);
     const { logger } = this.#options;
     logger?.warn('task ended', { participant: this.#participant.name, partition: key, code: end.code, message: end.message });
@@ -261,7 +279,7 @@ class ParticipantHost {
     }
     const attempts = (this.#attempts.get(key) ?? 0) + 1;
     this.#attempts.set(key, attempts);
-    this.#restartLater({ key, topic, partition, endedAtMs: this.#options.clock.monotonicMillis(), isFenced: end.code === 'FENCED', attempts });
+    this.#restartLater({ key, topic, partition, endedAtMs: this.#options.clock.monotonicMillis(), isFenced: end.code === 'FENCED' || end.code === 'SUPERSEDED', attempts });
   }
 
   #restartLater(ended: { readonly key: string; readonly topic: string; readonly partition: number; readonly endedAtMs: number; readonly isFenced: boolean; readonly attempts: number }): void {

@@ -1,0 +1,16 @@
+import { err, ok, type Result } from '#kernel';
+
+/** What a function of somebody else says, or the message of what it threw: a handler's fault is its step's, never the task's. */
+export const caught = <Answer>(ask: () => Answer): Result<Answer, string> => {
+  try {
+    return ok(ask());
+  } catch (error) {
+    return err(messageOf(error));
+  }
+};
+
+/** It travels in records and headers. */
+const MESSAGE_CHARACTERS_MAX = 2_000;
+
+/** The message of whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, MESSAGE_CHARACTERS_MAX);
