@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import { orderExecutionCompleted, orderExecutionFailed, reportConnectionCommand, tradeOrderRejected, type BuyingPowerState } from '#contracts';
+import { idBeside } from '../support/stage/beside.ts';
 import { gapsOf } from '../support/stage/simulator-controls.ts';
 import { laneOf } from '../support/stage/lane.ts';
 import { GENEROUS_LIMITS } from '../support/stage/saga-run.ts';
@@ -139,8 +140,8 @@ scenario('SC-M-18: the same order twice is one submission', async (run) => {
   await run.placeAgain(id);
   await run.until(id, 'COMPLETED');
   await run.placeAgain(id);
-  // A later order of the lane ends: whatever the repeats could have set off would have shown by then.
-  const later = await run.place();
+  // A later order ends on the same partition: whatever the repeats could have set off would have shown by then.
+  const later = await run.place({}, idBeside(id));
   await run.until(later, 'COMPLETED');
   expect(run.of(id).filter(({ type }) => type === 'trade.order.submitted')).toHaveLength(1);
   expect(run.of(id).filter(({ type }) => type === 'chorus.OrderPlacedEvent')).toHaveLength(3);

@@ -2,16 +2,11 @@ import { expect, test } from '@jest/globals';
 import { reportConnectionCommand } from '#contracts';
 import { orderExecution } from '#sagas/order-execution';
 import { serverError } from '../support/simulated-broker.ts';
+import { ACKNOWLEDGED, BOOKED, FILLED, ORDER_FAILED as FAILED, PARTLY } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
 // The order execution saga with every participant on the in-memory log, in simulated time, each order started on its own.
 
-const SUBMITTED = ['OrderPlacedEvent', 'trade.order.submitted'];
-const ACKNOWLEDGED = [...SUBMITTED, 'trade.order.acknowledged'];
-const BOOKED = ['analytics.pnl.recorded', 'OrderExecutionCompleted'];
-const FILLED = ['trade.order.filled', 'trade.position.updated'];
-const PARTLY = ['trade.order.partially_filled', 'trade.position.updated'];
-const FAILED = 'OrderExecutionFailed';
 const posts = (world: TradingWorld): number => world.broker.calls.filter((call) => call === 'POST').length;
 const deletes = (world: TradingWorld): number => world.broker.calls.filter((call) => call === 'DELETE').length;
 const held = async (world: TradingWorld): Promise<readonly string[]> => {

@@ -2,17 +2,12 @@ import { expect, test } from '@jest/globals';
 import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { signalToExecution } from '#sagas/signal-to-execution';
-import { isCausedBy } from '../support/trading-events.ts';
+import { DECIDED, EXECUTED, isCausedBy } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
 // The trading saga and its decision saga with every participant on the in-memory log, in simulated time. Lists hold all domain events of the
 // correlationId, in their order on the partition.
 
-const DECIDED = ['orchestrator.cycle.started', 'orchestrator.analysis.requested', 'ai.decision.generated'];
-const EXECUTED = [
-  'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.submitted', 'trade.order.acknowledged', 'trade.order.filled', 'trade.position.updated', 'analytics.pnl.recorded',
-  'OrderExecutionCompleted', 'orchestrator.cycle.completed',
-];
 const LIMITED = { status: 'rate_limited', retryAfterMs: null, reason: 'slow down' } as const;
 const BROKEN = { status: 'server_error', httpStatus: 500, reason: 'HTTP 500' } as const;
 const decision = (changes: object): string => JSON.stringify({ action: 'buy', confidence: 0.9, quantity: '10', orderType: 'market', rationale: 'r', ...changes });

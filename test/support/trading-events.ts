@@ -32,22 +32,27 @@ export const statusOf = (records: readonly AuditedRecord[]): 'COMPLETED' | 'FAIL
 
 const ROOTS = new Set(['orchestrator.cycle.started', 'orchestrator.analysis.requested']);
 
-/** What is missing of the seven fields that every record of a saga carries (A9.1, A9.4), told with type and offset. */
+type Check = (envelope: AuditedRecord['envelope'], first: AuditedRecord['envelope'], isRoot: boolean) => boolean;
+
+/** What each of the seven fields must be. */
+const FIELDS: Readonly<Record<string, Check>> = {
+  correlationId: ({ correlationId }, first) => correlationId !== null && correlationId === first.correlationId,
+  causationId: ({ causationId }, _first, isRoot) => isRoot || causationId !== null,
+  sagaType: ({ sagaType }, first) => sagaType !== null && sagaType === first.sagaType,
+  step: ({ step, totalSteps }) => step !== null && totalSteps !== null && step >= 0 && step <= totalSteps,
+  totalSteps: ({ totalSteps }, first) => totalSteps === first.totalSteps,
+  startedAt: ({ startedAt }, first) => startedAt !== null && startedAt === first.startedAt,
+  timeout: ({ timeout }, first) => timeout !== null && timeout === first.timeout,
+};
+
+/** What is missing or wrong of the seven fields that every record of a saga carries (A9.1, A9.4), told with type and offset. */
 export const metadataFaults = (records: readonly AuditedRecord[]): readonly string[] => {
   const [first] = records;
   if (first === undefined) return ['there is no record at all'];
-  return records.flatMap((record, index) => {
-    const { correlationId, causationId, sagaType, step, totalSteps, startedAt, timeout } = record.envelope;
-    const faults: string[] = [];
-    const isRoot = index === 0 || ROOTS.has(record.type);
-    if (correlationId !== first.envelope.correlationId) faults.push(`correlationId ${String(correlationId)}`);
-    if (causationId === null && !isRoot) faults.push('no causationId');
-    if (sagaType !== first.envelope.sagaType || sagaType === null) faults.push(`sagaType ${String(sagaType)}`);
-    if (step === null || step < 0 || step > (totalSteps ?? -1)) faults.push(`step ${String(step)} of ${String(totalSteps)}`);
-    if (totalSteps !== first.envelope.totalSteps) faults.push(`totalSteps ${String(totalSteps)}`);
-    if (startedAt === null || startedAt !== first.envelope.startedAt) faults.push(`startedAt ${String(startedAt)}, first ${String(first.envelope.startedAt)}`);
-    if (timeout === null || timeout !== first.envelope.timeout) faults.push(`timeout ${String(timeout)}`);
-    return faults.map((fault) => `${record.type} at ${record.offset}: ${fault}`);
+  return records.flatMap((record) => {
+    const isRoot = record === first || ROOTS.has(record.type);
+    const wrong = Object.entries(FIELDS).filter(([, isRight]) => !isRight(record.envelope, first.envelope, isRoot));
+    return wrong.map(([field]) => `${record.type} at ${record.offset}: ${field} is ${JSON.stringify(Object.entries(record.envelope).find(([name]) => name === field)?.[1])}, of ${JSON.stringify(record.envelope)}`);
   });
 };
 

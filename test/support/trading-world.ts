@@ -15,6 +15,7 @@ import { aiDecision } from '#sagas/ai-decision';
 import { orderExecution } from '#sagas/order-execution';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { createSimulatedBroker, type SimulatedBroker } from './simulated-broker.ts';
+import { domainOf, statusOf } from './trading-events.ts';
 
 // Every participant of the trading context on the in-memory log, in simulated time, with a broker and two models.
 
@@ -207,20 +208,16 @@ export class TradingWorld {
 
   /** Names of the domain events, in their order. */
   domain(correlationId: string): readonly string[] {
-    const lifecycle = /^chorus\.(Saga|Step|Compensation|Child|Instance|BrokerObservation|OrderStop)|^ops\./;
-    return this.of(correlationId).filter((record) => !lifecycle.test(record.type)).map((record) => record.type.replace(/^chorus\./, ''));
+    return domainOf(this.of(correlationId));
   }
 
   payload(correlationId: string, type: string): Readonly<Record<string, unknown>> | undefined {
     return this.of(correlationId).find((record) => record.type === type)?.payload as Readonly<Record<string, unknown>> | undefined;
   }
 
-  /** COMPLETED, FAILED or MANUAL_REQUIRED of the outermost instance; null while it runs. */
+  /** The state of the outermost instance; null while it runs. */
   status(correlationId: string): string | null {
-    const own = this.of(correlationId).filter((record) => record.envelope.subSaga === null);
-    if (own.some((record) => record.type === 'chorus.SagaCompleted')) return 'COMPLETED';
-    if (own.some((record) => record.type === 'chorus.SagaFailed')) return 'FAILED';
-    return own.some((record) => record.type === 'chorus.SagaQuarantined') ? 'MANUAL_REQUIRED' : null;
+    return statusOf(this.of(correlationId));
   }
 
   /** Runs simulated time until the instance is in this state. */

@@ -32,9 +32,8 @@ export class SagaRun {
   }
 
   /** An order on its own; resolves with its correlationId once its trigger is committed. */
-  async place(changes: Partial<OrderPlacedEvent> = {}): Promise<string> {
+  async place(changes: Partial<OrderPlacedEvent> = {}, id = `${this.lane.name.toLowerCase()}-${this.ids.length + 1}`): Promise<string> {
     await this.price('100');
-    const id = `${this.lane.name.toLowerCase()}-${this.ids.length + 1}`;
     this.ids.push(id);
     await this.stage.client.start(orderExecution, this.order(id, changes), { id });
     return id;
