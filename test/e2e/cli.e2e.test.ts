@@ -96,6 +96,7 @@ test('an order is placed, shown from its records, listed from the read models, a
 test('stats and recover ask the worker', async () => {
   const stats = JSON.parse((await chorus('stats', '--participant', 'trading-engine', '--json')).text) as readonly { readonly counters: Readonly<Record<string, number>> }[];
   expect(stats[0]?.counters).toMatchObject({ sagasStarted: 1, sagasCompleted: 1 });
+  expect(stats[0]?.counters['transactions']).toBeGreaterThan(0);
   expect(await chorus('recover')).toMatchObject({ code: 0, text: expect.stringContaining('trading-engine: 0 open sagas recovered') });
   expect(await chorus('stats', '--participant', 'nobody')).toMatchObject({ code: 1 });
 }, TIMEOUT_MS);

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { projectRoot } from '#apps/local-platform';
 import { loadMarket, type RunSummary, runDemo, startSimulators } from '#apps/demo';
-import { SILENT_LOG } from '#saga-core/runtime';
+import { type Counters, SILENT_LOG } from '#saga-core/runtime';
 import { deleteNamespace, freshNamespace, sharedPlatform } from '../support/platform.ts';
 
 const CYCLES = 75;
 const TIMEOUT_MS = 240_000;
 const namespaces = [freshNamespace(), freshNamespace(), freshNamespace()];
 const runs: RunSummary[] = [];
+const counted: Readonly<Record<string, Readonly<Counters>>>[] = [];
 
 /** One whole run with vendors of its own. */
 const play = async (namespace: string, seed: string): Promise<RunSummary> => {
@@ -20,6 +21,7 @@ const play = async (namespace: string, seed: string): Promise<RunSummary> => {
       addresses: await sharedPlatform(), namespace, market: loadMarket(), cycles: CYCLES, seed, simulators, logger: SILENT_LOG, port: null, signal: new AbortController().signal, screen: null,
     });
     try {
+      counted.push(Object.fromEntries(run.stage.worker.status().map(({ participant, counters }) => [participant, counters])));
       return run.summary;
     } finally {
       await run.stop();
@@ -44,6 +46,16 @@ test('every cycle is played and every saga ends', () => {
     expect(run.orders).toBeGreaterThan(0);
     expect(run.fills).toBeGreaterThan(0);
     expect(run.badRows).toEqual([]);
+  }
+});
+
+test('the counters of the participants agree with what the records say', () => {
+  for (const [index, counters] of counted.entries()) {
+    const { sagas, decisions, orders } = runs[index] as RunSummary;
+    expect(counters['orchestrator']).toMatchObject({ sagasStarted: CYCLES, sagasCompleted: sagas.completed, sagasFailed: sagas.failed, deadLetters: 0 });
+    expect(counters['ai-decision']).toMatchObject({ sagasStarted: CYCLES, sagasCompleted: decisions });
+    expect(counters['trading-engine']?.sagasStarted).toBeGreaterThanOrEqual(orders);
+    expect(counters['trading-engine']?.transactions).toBeGreaterThan(0);
   }
 });
 

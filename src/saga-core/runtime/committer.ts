@@ -27,6 +27,8 @@ export type CommitterOptions = {
    * without the originals' bytes where the first such answer was refused too. Later items of what it concerns are dropped. Null: the task is over.
    */
   readonly onPoison: (item: OutboxItem, message: string, isBare: boolean) => readonly RecordToWrite[] | null;
+  /** Called for every transaction that was committed. */
+  readonly onTransaction?: () => void;
   /** Most records of one transaction; more wait for the next. */
   readonly recordsMax?: number;
 };
@@ -117,7 +119,9 @@ export class Committer {
     const offsets = carried?.offsets ?? lastPosition(items);
     const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, records, offsets));
     switch (outcome.status) {
-      case 'committed': return confirm(items, outcome);
+      case 'committed':
+        this.#options.onTransaction?.();
+        return confirm(items, outcome);
       case 'fenced':
       case 'unknown': return this.#dieOf(outcome);
       case 'not-committed': return this.#refused(items, carried, outcome);

@@ -88,6 +88,7 @@ export class EntityTask {
       writer: this.#writer,
       group: environment.names.group(participant),
       positions: () => this.#lag.due(),
+      onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
       // The states in memory hold what was refused: only a new takeover reads what is true.
       onPoison: () => null,

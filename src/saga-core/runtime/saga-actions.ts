@@ -141,8 +141,13 @@ export class SagaActions {
     const { definition } = entry.instance.saga;
     const validate = erase<((start: unknown) => readonly string[]) | undefined>(definition.validate);
     const faults = validate?.(this.#options.outputs.start(entry.instance)) ?? [];
-    this.#options.environment.counters.sagasStarted++;
-    return faults.length > 0 ? this.#options.answers.refused(entry, faults) : this.#options.answers.started(entry, this.#options.participant);
+    const { counters } = this.#options.environment;
+    if (faults.length > 0) {
+      counters.refused++;
+      return this.#options.answers.refused(entry, faults);
+    }
+    counters.sagasStarted++;
+    return this.#options.answers.started(entry, this.#options.participant);
   }
 
   #end(entry: Entry, isCompleted: boolean): readonly RecordToWrite[] {
@@ -276,6 +281,8 @@ export class SagaActions {
     const child = this.#options.sagaOf(definition.saga);
     if (child === undefined) return this.#stepFailed(entry, where, { status: 'failed', kind: 'terminal', reason: `unknown child saga ${definition.saga}: this worker's participant does not know its definition` }, 1);
     const trigger = this.#childHandler(where.step).trigger(this.#context(entry, where, 1, 'execute'));
+    // A child whose trigger is an output is begun right here; the others are begun by their initiator.
+    if (trigger.kind === 'output') this.#options.environment.counters.sagasStarted++;
     return this.#options.answers.spawned(entry, where, { definition: child, trigger, initiator: this.#options.participant });
   }
 

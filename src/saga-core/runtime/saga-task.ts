@@ -134,6 +134,7 @@ export class SagaTask {
       writer: this.#writer,
       group: this.#group,
       positions: () => this.#positions.due(),
+      onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
       onPoison: (item, message, isBare) => this.#onPoison(item, message, isBare),
     });

@@ -57,6 +57,7 @@ export class SourceTask {
       writer: this.#writer,
       group,
       positions: () => null,
+      onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
       onPoison: (item, message, isBare) => item.records.map((record) => deadLetter(environment, participant, { ...record, offset: -1, isBare }, `refused by the log: ${message}`)),
     });
