@@ -1,6 +1,8 @@
 // Node's type stripping instead of a compiler; `chorus:source` makes `#…` imports point at src/.
 const common = {
   testEnvironment: 'node',
+  // Fetched programs and built files have package.json files of their own.
+  modulePathIgnorePatterns: ['<rootDir>/.chorus/', '<rootDir>/dist/', '<rootDir>/bootstrap/node/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   testEnvironmentOptions: { customExportConditions: ['chorus:source', 'node', 'node-addons'] },
