@@ -239,11 +239,20 @@ export class SagaTask {
       const result = this.#table.fold(folded);
       if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded ? envelope.occurredAt : null, touched);
       if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', folded.payload);
-      else if (result.status === 'refused') this.#onRefused(record, result.refusal, result.entry, this.#options.catalogue.latest(envelope.subSaga ?? envelope.sagaType ?? ''));
+      else if (result.status === 'refused') {
+        const saga = this.#options.catalogue.latest(envelope.subSaga ?? envelope.sagaType ?? '');
+        this.#onRefused(record, result.refusal, result.entry, saga);
+        if (result.refusal === 'AFTER_END' && envelope.outcome === 'completed' && saga?.isInitiator === true) this.#onLate(folded);
+      }
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
       this.#deadLetter(record, `${type} cannot be folded: ${messageOf(error)}`);
     }
+  }
+
+  /** A step's success after the end of its instance changes nothing, but is no everyday matter either. */
+  #onLate({ type, envelope, offset }: FoldedRecord): void {
+    if (this.#isLive) this.#options.environment.logger.warn('a success after the end of its instance is refused', { sagaId: envelope.correlationId, step: envelope.stepName, type, offset });
   }
 
   /** A newer claim of the own group: the partition has another owner, and this task is over before it meets a fence. */
@@ -264,7 +273,7 @@ export class SagaTask {
     const { counters } = this.#options.environment;
     if (instance.saga.isInitiator) {
       if (instance.status === 'COMPLETED') counters.sagasCompleted++;
-      else counters.sagasFailed++;
+      else if (instance.status === 'FAILED') counters.sagasFailed++;
     }
     if (instance.status === 'COMPLETED') this.#options.observer.onSagaCompleted?.({ sagaType: instance.saga.definition.type, sagaId: instance.correlationId });
     const parent = instance.subSaga === null ? undefined : this.#table.get(instance.correlationId);
@@ -281,8 +290,8 @@ export class SagaTask {
     if (refusal === 'DUPLICATE' || refusal === 'AFTER_END') counters.duplicates++;
     else counters.refused++;
     if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
-      // An orphan has no instance: its type's initiator answers for it. Without a position nobody knows what retention has taken.
-      const isOurs = entry === null ? (this.#isLive || this.#positions.committedOffset >= 0) && saga?.isInitiator === true : entry.instance.saga.isInitiator;
+      // An orphan has no instance: its type's initiator answers for it. Where nobody knows what retention has taken, only what comes from now on is judged.
+      const isOurs = entry === null ? (this.#isLive || this.#positions.knowsEveryEnd) && saga?.isInitiator === true : entry.instance.saga.isInitiator;
       if (isOurs) this.#deadLetter(record, refusal);
     }
   }
