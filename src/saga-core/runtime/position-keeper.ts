@@ -35,6 +35,7 @@ export class PositionKeeper {
   #committedAtMs = 0;
   #scheduled: Cancel | null = null;
   #isForced = false;
+  #knowsEveryEnd = false;
   /** First offsets of instances whose checkpoints cannot be read. */
   readonly #unreadable = new Map<string, number>();
   /** Instances that ended and were checkpointed: their tombstones are owed. */
@@ -52,6 +53,11 @@ export class PositionKeeper {
     return this.#committed;
   }
 
+  /** Whatever ended before what is folded is remembered: no record of it is taken for an orphan. */
+  get knowsEveryEnd(): boolean {
+    return this.#knowsEveryEnd;
+  }
+
   /** Where folding begins: the committed watermark, the log's start where there is none. Never the end. */
   async load(log: EventLog, group: string): Promise<number | TaskEnd> {
     const { at } = this.#options;
@@ -59,6 +65,7 @@ export class PositionKeeper {
     const watermark = position === null ? null : watermarkOf(position.metadata);
     this.#committed = position?.offset ?? -1;
     this.#nextOffset = logStart;
+    this.#knowsEveryEnd = watermark !== null || logStart === 0;
     if (watermark === null) return logStart;
     const from = Math.min(watermark, ...this.#unreadable.values());
     if (from >= logStart) return from;
