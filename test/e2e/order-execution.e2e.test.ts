@@ -1,5 +1,9 @@
 import { expect } from '@jest/globals';
-import { orderExecutionCompleted, orderExecutionFailed, reportConnectionCommand, tradeOrderRejected, type BuyingPowerState } from '#contracts';
+import {
+  type BuyingPowerState, orderExecutionCompleted, orderExecutionFailed, reportConnectionCommand, tradeOrderAcknowledged, tradeOrderCancelled, tradeOrderRejected, tradePositionRolledBack,
+} from '#contracts';
+import { orderExecution } from '#sagas/order-execution';
+import { eventually } from '../support/stage/eventually.ts';
 import { idBeside } from '../support/stage/beside.ts';
 import { gapsOf } from '../support/stage/simulator-controls.ts';
 import { laneOf } from '../support/stage/lane.ts';
@@ -113,6 +117,18 @@ scenario('SC-M-8: the answer is lost, the order is found', async (run) => {
   expect(await run.stage.alpaca.orders(run.lane.keyId)).toHaveLength(1);
 });
 
+scenario('SC-M-9: with the stream down, polls tell the same', async (run) => {
+  await run.stage.alpaca.send('POST', 'stream', { action: 'cut' });
+  const id = await run.place();
+  await run.until(id, 'COMPLETED');
+  await run.stage.alpaca.send('POST', 'stream', { action: 'resume' });
+  expect(run.domain(id)).toEqual(ORDER_EXECUTED);
+  expect(run.payload(id, tradeOrderAcknowledged)).toMatchObject({ acknowledgedVia: 'poll' });
+  expect((await run.lookups(id)).some(({ outcome }) => outcome === 200)).toBe(true);
+  expect(await run.posts()).toHaveLength(1);
+  // The stream is every account's: nobody else may need it meanwhile.
+}, { wave: 1 });
+
 scenario('SC-M-10: a fill seen by stream and by poll is one fill', async (run) => {
   // Open for longer than the silence after which the connection asks for the order: the first fill is then told again by the poll.
   await run.stage.alpaca.send('POST', 'fill-scripts', { symbol: run.lane.symbol, script: [{ afterMillis: 20, qty: '4', price: '100' }] });
@@ -133,6 +149,53 @@ scenario('SC-M-11a: a fill larger than the order is refused: nothing is applied,
   expect(run.of(id)).toContainEqual(expect.objectContaining({ type: 'chorus.BrokerObservationRecorded', envelope: expect.objectContaining({ stepName: 'update_position' }) }));
   expect(run.payload(id, orderExecutionFailed)).toMatchObject({ reason: expect.stringMatching(/^fill_rejected/), positionKept: false });
   expect(run.stage.lines).toContainEqual(expect.objectContaining({ level: 'error', message: expect.stringMatching(/^the position refused a fill/), fields: expect.objectContaining({ sagaId: id }) }));
+});
+
+const scripted = (run: Run, script: readonly object[] | 'none'): Promise<unknown> => run.stage.alpaca.send('POST', 'fill-scripts', { symbol: run.lane.symbol, script });
+
+scenario('SC-M-11b: a busted fill is rolled back, the rest cancelled', async (run) => {
+  await scripted(run, [{ afterMillis: 20, qty: '4', price: '100' }]);
+  const id = await run.place();
+  await run.untilDomain(id, 'trade.position.updated');
+  await run.stage.alpaca.send('POST', 'orders/step', { key_id: run.lane.keyId, key: `${id}.submit_order`, step: { action: 'bust', execution: 0 } });
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...PARTLY, 'trade.position.rolled_back', 'trade.order.cancelled', ORDER_FAILED]);
+  expect(run.payload(id, tradePositionRolledBack)).toMatchObject({ restoredQty: '0' });
+  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ filledQty: '0', positionKept: false });
+  expect(await run.cancels()).toHaveLength(1);
+});
+
+const endedByVenue = async (run: Run, action: 'cancel' | 'expire', reason: string): Promise<void> => {
+  await scripted(run, [{ afterMillis: 20, action }]);
+  const id = await run.place();
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, 'trade.order.cancelled', ORDER_FAILED]);
+  expect(run.payload(id, tradeOrderCancelled)).toMatchObject({ reason });
+  expect([(await run.posts()).length, (await run.cancels()).length]).toEqual([1, 0]);
+};
+scenario('SC-M-12: cancelled by the venue', (run) => endedByVenue(run, 'cancel', 'broker'));
+scenario('SC-M-12b: expired at the venue', (run) => endedByVenue(run, 'expire', 'expired'));
+
+scenario('SC-M-13: partly filled, then cancelled: the fill is kept', async (run) => {
+  await scripted(run, [{ afterMillis: 20, qty: '4', price: '100' }, { afterMillis: 40, action: 'cancel' }]);
+  const id = await run.place();
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...PARTLY, 'trade.order.cancelled', ORDER_FAILED]);
+  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ filledQty: '4', positionKept: true });
+});
+
+scenario('SC-M-21: a compensation that loses to a fill keeps the fill', async (run) => {
+  await scripted(run, 'none');
+  await run.stage.alpaca.answer(run.lane.symbol, [422], 'cancel_order');
+  const id = await run.place();
+  await run.untilDomain(id, 'trade.order.acknowledged');
+  await run.stage.client.order(orderExecution, id, { action: 'compensate', user: 'ann', reason: 'halt' });
+  await eventually(async () => (await run.cancels()).length === 1, 'the cancel was sent');
+  await run.stage.alpaca.send('POST', 'orders/step', { key_id: run.lane.keyId, key: `${id}.submit_order`, step: { qty: 'rest', price: '100' } });
+  await run.until(id, 'FAILED');
+  expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...FILLED, ORDER_FAILED]);
+  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ filledQty: '10', positionKept: true });
+  expect(await run.cancels()).toHaveLength(1);
 });
 
 scenario('SC-M-18: the same order twice is one submission', async (run) => {

@@ -45,7 +45,7 @@ test('SC-A8-3: an undo that is refused waits for a person', async () => {
 test.each([
   ['FAILED', { failingStep: 3 }, 'third'],
   ['COMPLETED', {}, 'second'],
-] as const)('SC-A8-4: a late success in %s is refused and changes nothing', async (status, start, step) => {
+] as const)('SC-A8-4: a late success in %s is refused, told to the log, and changes nothing', async (status, start, step) => {
   const id = `sc-a8-4-${status.toLowerCase()}`;
   await stage.run(id, start, status);
   const before = { states: stage.states(id), count: stage.of(id).length, calls: stage.callsOf(id) };
@@ -53,6 +53,8 @@ test.each([
   const late = await stage.injectSuccess(id, step);
   // Both participants read it and set it aside.
   await eventually(() => stage.setAside() >= setAside + 2, 'the late success is set aside');
+  // The initiator alone tells of it, once.
+  expect(stage.warnings.filter(({ sagaId, message }) => sagaId === id && String(message).includes('after the end'))).toEqual([expect.objectContaining({ step })]);
   // What another instance of the partition does lies behind whatever the late success could have set off.
   await stage.run(idBeside(id), {}, 'COMPLETED');
   expect(stage.states(id)).toEqual(before.states);

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { aiDecisionFailed, aiDecisionGenerated, aiModelSwitched, orchestratorCycleCompleted, orchestratorDecisionUpdated } from '#contracts';
+import { aiDecisionFailed, aiDecisionGenerated, aiModelSwitched, type CycleState, orchestratorCycleCompleted, orchestratorCycleStarted, orchestratorDecisionUpdated } from '#contracts';
 import { gapsOf } from '../support/stage/simulator-controls.ts';
 import { DECIDED, EXECUTED, isCausedBy, isDomainEvent, metadataFaults, ORDER_FAILED, REQUESTED } from '../support/trading-events.ts';
 import { tradingScenarios } from '../support/trading-scenarios.ts';
@@ -21,7 +21,8 @@ const executedByPrimary = async (run: Run): Promise<string> => {
 };
 
 scenario('SC-A1-1: a quote becomes a decision, an order, a fill, a position, a booked result', async (run) => {
-  await executedByPrimary(run);
+  const id = await executedByPrimary(run);
+  expect(run.payload(id, orchestratorCycleStarted)).toMatchObject({ triggerEventId: 'sc-a1-1-q1', symbol: run.lane.symbol });
   expect(await run.questionCounts()).toEqual([1, 0]);
 });
 
@@ -99,6 +100,19 @@ scenario('SC-A1-7: the same quote twice begins one cycle', async (run) => {
   expect(await run.questionCounts()).toEqual([2, 0]);
 }, { answer: decision({ action: 'hold', quantity: '0' }) });
 
+scenario('SC-A1-8: a second quote during a cycle is stored and begins none', async (run) => {
+  await run.stage.openai.answer(run.lane.symbol, [{ status: 200, delay_millis: 4_000 }]);
+  const id = await run.quote();
+  await run.untilDomain(id, 'orchestrator.analysis.requested');
+  const second = await run.quote('sc-a1-8-second');
+  const state = (): CycleState | null => run.stage.stateOf<CycleState>('cycles', run.lane.symbol);
+  await run.stage.collector.until(() => state()?.refusedActiveCount === 1, () => 'the second quote is counted');
+  expect(state()).toMatchObject({ activeCycleId: id, recentQuoteIds: ['sc-a1-8-q1', 'sc-a1-8-second'] });
+  await run.until(id, 'COMPLETED');
+  expect(run.of(second)).toEqual([]);
+  run.forget(second);
+});
+
 scenario('SC-A5-1: the primary answers, the fallback is not asked', async (run) => {
   const id = await executedByPrimary(run);
   expect(run.of(id).some(({ type }) => type === 'ai.model.switched')).toBe(false);
@@ -131,6 +145,16 @@ const completion = (content: string): object => ({
 
 scenario('SC-A5-5: an answer that cannot be read goes to the fallback', async (run) => {
   await run.stage.openai.answer(run.lane.symbol, [completion('no idea')]);
+  await decidedByFallback(run, { reason: 'invalid_output', counts: [1, 1] });
+});
+
+scenario('SC-A5-6: a confidence out of bounds goes to the fallback', async (run) => {
+  await run.stage.openai.answer(run.lane.symbol, [completion(decision({ confidence: 1.7 }))]);
+  await decidedByFallback(run, { reason: 'invalid_output', counts: [1, 1] });
+});
+
+scenario('SC-A5-6b: an unknown action goes to the fallback', async (run) => {
+  await run.stage.openai.answer(run.lane.symbol, [completion(decision({ action: 'short' }))]);
   await decidedByFallback(run, { reason: 'invalid_output', counts: [1, 1] });
 });
 

@@ -6,6 +6,7 @@ import type { Projector } from '#apps/projector';
 import { applyTopics } from '#apps/topics';
 import { carriedTypes, type Connection, liveTopicsOf } from '#apps/worker';
 import { type Envelope, stepCompleted } from '#contracts';
+import type { Log } from '#saga-core/ports';
 import { bodyHash, createClient, createObserver, createWorker, type SagaClient, SILENT_LOG, systemClock, systemRandom, topicNames, type Worker } from '#saga-core/runtime';
 import { type AuditedRecord, verifyRecords } from '#saga-core/testing';
 import { sharedPlatform } from './platform.ts';
@@ -14,6 +15,7 @@ import { compareReadModels, dropReadModels, type ReadModelRows, startProjector }
 import { SagaEventCollector } from './stage/saga-event-collector.ts';
 import { duplicatesOf, metadataFaults, statusOf } from './trading-events.ts';
 
+type Warning = Readonly<Record<string, unknown>>;
 const observe = createObserver([probeSaga]);
 type Parts = { readonly connection: Connection; readonly worker: Worker; readonly client: SagaClient; readonly collector: SagaEventCollector; readonly database: Database; readonly projector: Projector };
 
@@ -41,22 +43,28 @@ export class ProbeStage {
   readonly calls: string[];
   readonly #parts: Parts;
 
-  private constructor(parts: Parts, calls: string[]) {
+  /** What the worker's log was warned of. */
+  readonly warnings: readonly Warning[];
+
+  private constructor(parts: Parts, told: { readonly calls: string[]; readonly warnings: readonly Warning[] }) {
     this.#parts = parts;
-    this.calls = calls;
+    this.calls = told.calls;
+    this.warnings = told.warnings;
   }
 
   static async open(namespace: string): Promise<ProbeStage> {
     const connection = await connectProbe(namespace);
     const { log, codec, clock, random } = connection;
     const calls: string[] = [];
-    const worker = createWorker({ participants: probeParticipants(calls), log, codec, clock, random, namespace, name: 'probe' });
+    const warnings: Warning[] = [];
+    const logger: Log = { ...SILENT_LOG, warn: (message, fields) => void warnings.push({ message, ...fields }) };
+    const worker = createWorker({ participants: probeParticipants(calls), log, codec, clock, random, namespace, name: 'probe', logger });
     await worker.start();
     const collector = new SagaEventCollector(connection);
     await collector.follow([connection.names.saga('trading')]);
     const database = createDatabase({ url: (await sharedPlatform()).database, connectionsMax: 8 });
     const projector = await startProjector(connection, database);
-    return new ProbeStage({ connection, worker, client: createClient({ log, codec, clock, random, namespace }), collector, database, projector }, calls);
+    return new ProbeStage({ connection, worker, client: createClient({ log, codec, clock, random, namespace }), collector, database, projector }, { calls, warnings });
   }
 
   /** Runs an instance until it is in that state. */

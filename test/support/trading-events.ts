@@ -45,11 +45,14 @@ const FIELDS: Readonly<Record<string, Check>> = {
   timeout: ({ timeout }, first) => timeout !== null && timeout === first.timeout,
 };
 
+/** Requests from outside to a saga that runs: they have no cause in it, and whoever sends them does not know when it began. */
+const FROM_OUTSIDE = new Set(['ops.operator.action', 'chorus.SagaSignalled']);
+
 /** What is missing or wrong of the seven fields that every record of a saga carries (A9.1, A9.4), told with type and offset. */
 export const metadataFaults = (records: readonly AuditedRecord[]): readonly string[] => {
   const [first] = records;
   if (first === undefined) return ['there is no record at all'];
-  return records.flatMap((record) => {
+  return records.filter(({ type }) => !FROM_OUTSIDE.has(type)).flatMap((record) => {
     const isRoot = record === first || ROOTS.has(record.type);
     const wrong = Object.entries(FIELDS).filter(([, isRight]) => !isRight(record.envelope, first.envelope, isRoot));
     return wrong.map(([field]) => `${record.type} at ${record.offset}: ${field} is ${JSON.stringify(Object.entries(record.envelope).find(([name]) => name === field)?.[1])}, of ${JSON.stringify(record.envelope)}`);

@@ -73,9 +73,15 @@ export class TradingStage {
     const admin = createKafkaAdmin(config.kafka);
     await applyTopics(admin, { namespace }).finally(() => admin.close());
     const stage = new TradingStage({ namespace, config: options.configure?.(config) ?? config, vendors, database: createDatabase({ url: addresses.database, connectionsMax: 12 }) });
-    await options.prepare?.(stage);
-    await stage.#start(options.participants ?? PARTICIPANT_NAMES);
-    return stage;
+    try {
+      await options.prepare?.(stage);
+      await stage.#start(options.participants ?? PARTICIPANT_NAMES);
+      return stage;
+    } catch (error) {
+      // What stays open would keep the test's process alive and hide why.
+      await stage.close();
+      throw error;
+    }
   }
 
   async #start(participants: readonly ParticipantName[]): Promise<void> {
@@ -164,11 +170,10 @@ export class TradingStage {
   }
 
   async close(): Promise<void> {
-    const { collector, client, publisher, projector } = this.#open;
-    collector.close();
-    await Promise.all([client.close(), publisher.close(), projector.stop()]);
-    await Promise.all(this.workers.slice(1).map((worker) => worker.stop()));
-    await this.#first.stop();
+    this.#opened?.collector.close();
+    await Promise.all([this.#opened?.client.close(), this.#opened?.publisher.close(), this.#opened?.projector.stop()]);
+    // The first one's connection serves all others.
+    for (const worker of this.workers.toReversed()) await worker.stop();
     const { alpaca, openai, groq } = this.#vendors;
     await Promise.all([alpaca.stop(), openai.stop(), groq.stop()]);
     await dropReadModels(this.#database, this.namespace);

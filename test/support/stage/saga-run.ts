@@ -69,6 +69,11 @@ export class SagaRun {
     await this.stage.command({ entity, key, ...request });
   }
 
+  /** A quote that began no cycle leaves no saga to check. */
+  forget(id: string): void {
+    this.ids.splice(this.ids.indexOf(id), 1);
+  }
+
   of(id: string): readonly AuditedRecord[] {
     return this.stage.records('sagas.trading').filter((record) => record.envelope.correlationId === id);
   }
