@@ -32,7 +32,7 @@ const play = async (namespace: string, seed: string): Promise<RunSummary> => {
 };
 
 /** What must not hang on how fast a run was. */
-const essence = ({ cycles, decisions, orders, fills, fallbacks, rejections, symbols }: RunSummary): unknown => ({ cycles, decisions, orders, fills, fallbacks, rejections, symbols });
+const essence = ({ cycles, decisions, orders, fills, fallbacks, rejections, symbols, vendorFaults }: RunSummary): unknown => ({ cycles, decisions, orders, fills, fallbacks, rejections, symbols, vendorFaults });
 
 beforeAll(async () => {
   for (const [index, seed] of ['7', '7', '8'].entries()) runs.push(await play(namespaces[index] ?? '', seed));

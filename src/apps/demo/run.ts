@@ -7,7 +7,7 @@ import { Journal } from './journal.ts';
 import { firstBars, type Market } from './market.ts';
 import { type Screen, showProgress } from './progress.ts';
 import { replay } from './replay.ts';
-import type { Simulators } from './simulators.ts';
+import { type Simulators, vendorFaults } from './simulators.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type RunSummary, summaryOf } from './summary.ts';
 import { Watch } from './watch.ts';
@@ -68,7 +68,7 @@ export const runDemo = async (options: RunOptions): Promise<DemoRun> => {
     }
     const seconds = (performance.now() - playedFromMs) / 1_000;
     const audit = signal.aborted ? null : await auditRun(stage);
-    return { summary: summaryOf({ namespace, seed, seconds, series, badRows: market.faults, journal, counts, watch, audit }), stage, stop };
+    return { summary: summaryOf({ namespace, seed, seconds, series, badRows: market.faults, journal, counts, watch, audit, vendorFaults: await vendorFaults(stage.admin) }), stage, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -26,3 +26,22 @@ export const control = async (url: string, method: 'POST' | 'PUT' | 'GET', body?
   if (!response.ok) throw new Error(`${method} ${url} was refused with ${response.status}: ${await response.text()}`);
   return response.json();
 };
+
+const fieldsOf = (value: unknown): ReadonlyMap<string, unknown> => new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
+const FAULTY_ROUTES: readonly unknown[] = ['submit_order', 'complete'];
+
+/** How often each vendor answered an order or a question otherwise than well: by status, or `dropped` for a lost answer. */
+export const vendorFaults = async (admin: AdminUrls): Promise<Readonly<Record<string, number>>> => {
+  const counts = new Map<string, number>();
+  for (const [vendor, url] of Object.entries(admin)) {
+    const requests = fieldsOf(await control(`${url}/requests`, 'GET')).get('requests');
+    for (const request of Array.isArray(requests) ? requests : []) {
+      const fields = fieldsOf(request);
+      const outcome = fields.get('outcome');
+      if (!FAULTY_ROUTES.includes(fields.get('route')) || (typeof outcome === 'number' && outcome < 300)) continue;
+      const name = `${vendor} ${String(outcome)}`;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return Object.fromEntries([...counts].sort(([left], [right]) => (left < right ? -1 : 1)));
+};

@@ -36,6 +36,8 @@ export type RunSummary = {
   readonly orders: number;
   readonly fills: number;
   readonly splits: number;
+  /** What the vendors did wrong, as their simulators counted it: by vendor and status, `dropped` for a lost answer. */
+  readonly vendorFaults: Readonly<Record<string, number>>;
   readonly fallbacks: Readonly<Record<string, number>>;
   readonly retries: Readonly<Record<string, number>>;
   readonly rejections: Readonly<Record<string, number>>;
@@ -57,6 +59,7 @@ export type SummaryInput = {
   readonly counts: ReplayCounts;
   readonly watch: Pick<Watch, 'stateOf'>;
   readonly audit: AuditSummary | null;
+  readonly vendorFaults: Readonly<Record<string, number>>;
 };
 
 const CENTS = 2;
@@ -92,7 +95,7 @@ export const summaryOf = (input: SummaryInput): RunSummary => {
     cycles: { played: counts.published, refused: counts.refused, byOutcome: Object.fromEntries(journal.outcomes), failures: Object.fromEntries(journal.failures) },
     sagas: { started: journal.started, completed: journal.completed, failed: journal.failed, manualRequired: phases.manual_required, open: phases.running + phases.compensating },
     decisions: journal.decisions, orders: journal.orders, fills: journal.fills, splits: counts.splits,
-    fallbacks: Object.fromEntries(journal.fallbacks), retries: Object.fromEntries(journal.retries), rejections: Object.fromEntries(journal.rejections),
+    vendorFaults: input.vendorFaults, fallbacks: Object.fromEntries(journal.fallbacks), retries: Object.fromEntries(journal.retries), rejections: Object.fromEntries(journal.rejections),
     latencyMs: { p50: quantile(journal.latenciesMs, 0.5), p95: quantile(journal.latenciesMs, 0.95), p99: quantile(journal.latenciesMs, 0.99) },
     symbols: series.map((one) => symbolSummary(one, input, closes.get(one.symbol) ?? '0')),
     badRows: input.badRows.map(({ line, faults }) => `line ${line}: ${faults.join('; ')}`),
@@ -129,6 +132,7 @@ export const renderSummary = (summary: RunSummary): string => {
     `  cycles     ${listed(cycles.byOutcome)}${cycles.refused > 0 ? `; ${cycles.refused} quotes began none` : ''}`,
     `  latency    p50 ${latencyMs.p50} ms, p95 ${latencyMs.p95} ms, p99 ${latencyMs.p99} ms, from a cycle's start to its end`,
     `  trading    ${summary.decisions} decisions, ${summary.orders} orders, ${summary.fills} fills, ${summary.splits} splits`,
+    `  faults     ${listed(summary.vendorFaults)}`,
     `  fallbacks  ${listed(summary.fallbacks)}`,
     `  retries    ${listed(summary.retries)}`,
     `  refusals   ${listed(summary.rejections)}`,
