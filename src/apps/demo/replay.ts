@@ -16,7 +16,8 @@ export type ReplayOptions = {
   /** Ends the replay after the cycles under way. */
   readonly signal: AbortSignal;
 };
-export type ReplayCounts = { published: number; refused: number; manualRequired: number; splits: number };
+/** `splitHoldings`: splits that found shares held. */
+export type ReplayCounts = { published: number; refused: number; manualRequired: number; splits: number; splitHoldings: number };
 
 const SPLIT_PLACES = 8;
 
@@ -39,8 +40,9 @@ const place = async ({ kind, symbol }: PlacedFault, bar: DailyBar, admin: AdminU
   }
 };
 
-const splitAtBroker = (split: Split, admin: AdminUrls): Promise<unknown> =>
-  control(`${admin.alpaca}/split`, 'POST', { symbol: split.symbol, key_id: DEMO_ACCOUNT.keyId, ...fractionOf(split) });
+/** Whether the account holds shares of it. */
+const splitAtBroker = async (split: Split, admin: AdminUrls): Promise<boolean> =>
+  (await control(`${admin.alpaca}/split`, 'POST', { symbol: split.symbol, key_id: DEMO_ACCOUNT.keyId, ...fractionOf(split) })) !== null;
 
 /** One bar: the broker gets its prices, then the facts are published, then the cycle of its close is awaited. */
 const playBar = async (bar: DailyBar, before: DailyBar | null, options: ReplayOptions): Promise<CycleEnd> => {
@@ -61,7 +63,7 @@ const playSeries = async ({ symbol, bars }: Series, options: ReplayOptions, coun
     for (const fault of faults.get(index) ?? []) await place(fault, bar, options.admin);
     const split = before === null ? null : splitBetween(before, bar);
     if (split !== null) {
-      await splitAtBroker(split, options.admin);
+      if (await splitAtBroker(split, options.admin)) counts.splitHoldings++;
       counts.splits++;
     }
     const end = await playBar(bar, before, options);

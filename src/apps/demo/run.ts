@@ -58,7 +58,7 @@ export const runDemo = async (options: RunOptions): Promise<DemoRun> => {
     const lag = async (): Promise<number> => (await Promise.all(participants.map((participant) => groupLag(participant, connection)))).reduce((sum, each) => sum + each, 0);
     const total = series.reduce((sum, { bars }) => sum + bars.length, 0);
     const endProgress = options.screen === null ? () => undefined : showProgress({ screen: options.screen, journal, total, lag });
-    const counts = { published: 0, refused: 0, manualRequired: 0, splits: 0 };
+    const counts = { published: 0, refused: 0, manualRequired: 0, splits: 0, splitHoldings: 0 };
     const playedFromMs = performance.now();
     try {
       await replay({ series, faults: placedFaults(seed, series), publisher: stage.publisher, watch, admin: stage.admin, signal }, counts);

@@ -36,6 +36,8 @@ export type RunSummary = {
   readonly orders: number;
   readonly fills: number;
   readonly splits: number;
+  /** Splits that found shares held. */
+  readonly splitHoldings: number;
   /** What the vendors did wrong, as their simulators counted it: by vendor and status, `dropped` for a lost answer. */
   readonly vendorFaults: Readonly<Record<string, number>>;
   readonly fallbacks: Readonly<Record<string, number>>;
@@ -94,7 +96,7 @@ export const summaryOf = (input: SummaryInput): RunSummary => {
     namespace: input.namespace, seed: input.seed, seconds: Math.round(input.seconds * 10) / 10, sagasPerSecond: Math.round((journal.latenciesMs.length / Math.max(0.001, input.seconds)) * 10) / 10,
     cycles: { played: counts.published, refused: counts.refused, byOutcome: Object.fromEntries(journal.outcomes), failures: Object.fromEntries(journal.failures) },
     sagas: { started: journal.started, completed: journal.completed, failed: journal.failed, manualRequired: phases.manual_required, open: phases.running + phases.compensating },
-    decisions: journal.decisions, orders: journal.orders, fills: journal.fills, splits: counts.splits,
+    decisions: journal.decisions, orders: journal.orders, fills: journal.fills, splits: counts.splits, splitHoldings: counts.splitHoldings,
     vendorFaults: input.vendorFaults, fallbacks: Object.fromEntries(journal.fallbacks), retries: Object.fromEntries(journal.retries), rejections: Object.fromEntries(journal.rejections),
     latencyMs: { p50: quantile(journal.latenciesMs, 0.5), p95: quantile(journal.latenciesMs, 0.95), p99: quantile(journal.latenciesMs, 0.99) },
     symbols: series.map((one) => symbolSummary(one, input, closes.get(one.symbol) ?? '0')),
@@ -131,7 +133,7 @@ export const renderSummary = (summary: RunSummary): string => {
     `  sagas      ${sagas.completed} completed, ${sagas.failed} failed and compensated${sagas.manualRequired > 0 ? `, ${sagas.manualRequired} wait for a person` : ''}${sagas.open > 0 ? `, ${sagas.open} still open` : ''}`,
     `  cycles     ${listed(cycles.byOutcome)}${cycles.refused > 0 ? `; ${cycles.refused} quotes began none` : ''}`,
     `  latency    p50 ${latencyMs.p50} ms, p95 ${latencyMs.p95} ms, p99 ${latencyMs.p99} ms, from a cycle's start to its end`,
-    `  trading    ${summary.decisions} decisions, ${summary.orders} orders, ${summary.fills} fills, ${summary.splits} splits`,
+    `  trading    ${summary.decisions} decisions, ${summary.orders} orders, ${summary.fills} fills, ${summary.splits} splits, ${summary.splitHoldings} of them of shares held`,
     `  faults     ${listed(summary.vendorFaults)}`,
     `  fallbacks  ${listed(summary.fallbacks)}`,
     `  retries    ${listed(summary.retries)}`,
