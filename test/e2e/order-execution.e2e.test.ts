@@ -71,7 +71,7 @@ const refusedByBroker = async (run: Run): Promise<void> => {
   expect(run.domain(id)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', ORDER_FAILED]);
   expect(run.payload(id, tradeOrderRejected)).toMatchObject({ source: 'broker', httpStatus: 403 });
   expect(run.stage.lines).toContainEqual(expect.objectContaining({ level: 'warn', message: expect.stringMatching(/^order not executed/), fields: expect.objectContaining({ sagaId: id }) }));
-  expect(run.recordedWaits(id)).toEqual([]);
+  expect(run.recordedWaitsSeconds(id)).toEqual([]);
   expect(await run.posts()).toHaveLength(1);
 };
 scenario('SC-M-4: a refusal of the broker ends the order, is logged and marks the decision', refusedByBroker);
@@ -87,7 +87,7 @@ const repeatedTwice = async (run: Run): Promise<void> => {
   const [first = 0, second = 0] = gapsOf(posts);
   expect(first).toBeGreaterThanOrEqual(1_000);
   expect(second).toBeGreaterThanOrEqual(2_000);
-  expect(run.recordedWaits(id)).toEqual([1_000, 2_000]);
+  expect(run.recordedWaitsSeconds(id)).toEqual([1, 2]);
   expect(await run.stage.alpaca.orders(run.lane.keyId)).toHaveLength(1);
 };
 scenario('SC-M-5: 500, 500, 200: three submissions, one order', repeatedTwice);

@@ -1,5 +1,5 @@
 // What one scenario does on its lane, and what it can see of the sagas that it began.
-import { type CycleState, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent } from '#contracts';
+import { type CycleState, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent, type StepAttemptFailed, stepAttemptFailed } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { event, type SagaDefinition } from '#saga-core';
 import { type AuditedRecord, verifyRecords } from '#saga-core/testing';
@@ -86,9 +86,10 @@ export class SagaRun {
     return this.of(id).find((record) => record.type === type.name)?.payload as Payload | undefined;
   }
 
-  /** Waits of an instance between attempts, as its records tell them. */
-  recordedWaits(id: string): readonly number[] {
-    return this.of(id).filter((record) => record.type === 'chorus.StepAttemptFailed').map((record) => Number((record.payload as { readonly nextAt: number }).nextAt) - record.envelope.occurredAt);
+  /** Waits of an instance between attempts as its records tell them, in whole seconds: a record is written a moment after its wait was chosen. */
+  recordedWaitsSeconds(id: string): readonly number[] {
+    const failed = this.of(id).filter((record) => record.type === stepAttemptFailed.name);
+    return failed.map(({ payload, envelope }) => Math.ceil(((payload as StepAttemptFailed).nextAt - envelope.occurredAt) / 1_000));
   }
 
   until(id: string, status: ReturnType<typeof statusOf>): Promise<void> {
