@@ -32,7 +32,7 @@ export class PositionKeeper {
   readonly #options: PositionKeeperOptions;
   #nextOffset = 0;
   #committed = -1;
-  #committedAtMs = 0;
+  #committedAtMs = Number.NEGATIVE_INFINITY;
   #scheduled: Cancel | null = null;
   #isForced = false;
   #knowsEveryEnd = false;
@@ -113,7 +113,9 @@ export class PositionKeeper {
     if (this.#scheduled !== null || this.#nextOffset <= this.#committed) return;
     this.#scheduled = this.#options.clock.after(this.#options.limits.positionIntervalMs, () => {
       this.#scheduled = null;
-      kick();
+      // Another transaction may have taken an earlier position less than an interval ago: then once more.
+      if (this.#isTime()) kick();
+      else this.schedule(kick);
     });
   }
 
@@ -125,13 +127,16 @@ export class PositionKeeper {
   /** What is to be committed now: the position, and in the same transaction the records that it relies on. */
   due(): Carried | null {
     const nowMs = this.#options.clock.nowMillis();
-    const isTime = nowMs - this.#committedAtMs >= this.#options.limits.positionIntervalMs;
-    if (!(isTime || this.#isForced) || this.#nextOffset <= this.#committed) return null;
+    if (!(this.#isTime() || this.#isForced) || this.#nextOffset <= this.#committed) return null;
     this.#isForced = false;
     const records = [...this.#refreshedCheckpoints(nowMs), ...this.#owed(nowMs)];
-    this.#committedAtMs = nowMs;
+    this.#committedAtMs = this.#options.clock.monotonicMillis();
     this.#committed = this.#nextOffset;
     return { offsets: [{ ...this.#options.at, offset: this.#nextOffset, metadata: metadataOf(this.#watermark()) }], records };
+  }
+
+  #isTime(): boolean {
+    return this.#options.clock.monotonicMillis() - this.#committedAtMs >= this.#options.limits.positionIntervalMs;
   }
 
   close(): void {
