@@ -76,6 +76,8 @@ export const createDatabase = ({ url, connectionsMax = CONNECTIONS_MAX, name = '
   const pool = new pg.Pool({ connectionString: url, max: connectionsMax, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, application_name: name });
   // An idle connection that breaks is replaced at its next use.
   pool.on('error', () => undefined);
+  // A connection that is given up may still be told why the server ended it: between its last user and its end nobody else listens.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   let closed: Promise<void> | undefined;
   return {
     query: queryOf(pool),
