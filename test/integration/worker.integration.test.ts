@@ -106,9 +106,12 @@ const runWorker = async (participants: string, changes: Readonly<Record<string, 
 };
 
 test.each([
-  ['a missing secret', 'ai-decision', { OPENAI_API_KEY: '' }, /^chorus: OPENAI_API_KEY: is needed and not set/],
-  ['a broker that is not on this machine', 'trading-engine', { CHORUS_CONFIG: join(projectRoot(), 'test', 'integration', 'real-broker.yaml') }, /^chorus: .*is not loopback: set CHORUS_LIVE_TRADING/],
-])('%s stops the process with one line', async (_, participants, changes, message) => {
+  { what: 'a missing secret', participants: 'ai-decision', changes: { OPENAI_API_KEY: '' }, message: /^chorus: OPENAI_API_KEY: is needed and not set/ },
+  {
+    what: 'a broker that is not on this machine', participants: 'trading-engine', changes: { CHORUS_CONFIG: join(projectRoot(), 'test', 'integration', 'real-broker.yaml') },
+    message: /^chorus: .*is not loopback: set CHORUS_LIVE_TRADING/,
+  },
+])('$what stops the process with one line', async ({ participants, changes, message }) => {
   const { code, stderr } = await runWorker(participants, changes);
   expect(code).toBe(1);
   expect(stderr).toMatch(message);
