@@ -38,7 +38,7 @@ export type Worker = {
   readonly stop: () => Promise<void>;
   readonly status: () => readonly ParticipantStatus[];
   /**
-   * Seed C's recover_sagas: takes every saga partition of the participant over again, from the log alone. Resolves with the ids of
+   * Takes every saga partition of the participant over again, from the log alone. Resolves with the ids of
    * the instances that were found open. Rejects for a participant that this worker does not run.
    */
   readonly recover: (participant: string) => Promise<readonly string[]>;
