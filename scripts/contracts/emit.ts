@@ -138,16 +138,16 @@ const catalogueText = (files: readonly SchemaFile[], folders: readonly string[])
     const names = files.filter((file) => file.folder === folder && file.kind !== 'envelope').map((file) => tokenNameOf(file.fullName)).sort();
     return names.length === 0 ? '' : `import {\n${names.map((name) => `  ${name},\n`).join('')}} from './${folder}.ts';\n`;
   });
-  const listText = (name: string, type: string, doc: string, names: readonly string[]): string =>
+  const listText = ({ name, type, doc, names }: { readonly name: string; readonly type: string; readonly doc: string; readonly names: readonly string[] }): string =>
     `/** ${doc} */\nexport const ${name}: readonly ${type}<unknown>[] = [\n${names.map((token) => `  ${token},\n`).join('')}];\n`;
   return [
     HEADER,
     "import type { DataType, EventType } from '../event-type.ts';\n",
     ...imports,
     '\n',
-    listText('allEventTypes', 'EventType', 'Every event type this build knows.', list('event')),
+    listText({ name: 'allEventTypes', type: 'EventType', doc: 'Every event type this build knows.', names: list('event') }),
     '\n',
-    listText('allDataTypes', 'DataType', 'Every type of typed bytes (and of shared parts of records) this build knows.', list('data')),
+    listText({ name: 'allDataTypes', type: 'DataType', doc: 'Every type of typed bytes (and of shared parts of records) this build knows.', names: list('data') }),
   ].join('');
 };
 

@@ -10,13 +10,14 @@ const SETS: Readonly<Record<string, string>> = { 'a.sagas': 'a', 'a.checkpoints'
 const counts = fc.record({ a: fc.integer({ min: 0, max: 12 }), b: fc.integer({ min: 0, max: 12 }), market: fc.integer({ min: 0, max: 5 }) })
   .map((bySet) => new Map<string, number>(TOPICS.map((topic) => [topic, bySet[(SETS[topic] ?? '') as 'a' | 'b' | 'market']])));
 
-const member = (memberId: string, topics: readonly string[], owned: MemberAssignment, generation: number): AssignerMember =>
+type Spec = { readonly topics: readonly string[]; readonly owned: MemberAssignment; readonly generation: number };
+const member = (memberId: string, { topics, owned, generation }: Spec): AssignerMember =>
   ({ memberId, topics: Object.fromEntries(topics.map((topic) => [topic, SETS[topic] ?? topic])), owned, generation });
 
 const someMembers = (topics: fc.Arbitrary<readonly string[]>) => fc.array(
   fc.tuple(topics, fc.dictionary(fc.constantFrom(...TOPICS), fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 8 })), fc.integer({ min: -1, max: 3 })),
   { minLength: 1, maxLength: 6 },
-).map((specs) => specs.map(([asked, owned, generation], index) => member(`m${index}`, asked, owned, generation)));
+).map((specs) => specs.map(([topics, owned, generation], index) => member(`m${index}`, { topics, owned, generation })));
 
 const anyMembers = someMembers(fc.subarray([...TOPICS]));
 const equalMembers = someMembers(fc.constant([...TOPICS]));
@@ -103,7 +104,7 @@ test('a member that joins gets partitions, and no other gains any, within a set'
   fc.assert(fc.property(oneSetMembers, counts, (members, partitionCounts) => {
     const first = assignPartitions(members, partitionCounts);
     const before = ownersOf(first);
-    const newcomer = member('n', ONE_SET, {}, -1);
+    const newcomer = member('n', { topics: ONE_SET, owned: {}, generation: -1 });
     for (const [partition, owner] of ownersOf(assignPartitions([...asOwned(members, first, 7), newcomer], partitionCounts))) {
       if (owner !== 'n') expect(owner).toBe(before.get(partition));
     }
@@ -119,6 +120,6 @@ test('the order of the members does not matter', () => {
 test('of two members that claim a partition, the one of the younger generation keeps it', () => {
   const claim = { market: [0] };
   const partitionCounts = new Map([['market', 1]]);
-  const assignments = assignPartitions([member('old', ['market'], claim, 3), member('young', ['market'], claim, 4)], partitionCounts);
+  const assignments = assignPartitions([member('old', { topics: ['market'], owned: claim, generation: 3 }), member('young', { topics: ['market'], owned: claim, generation: 4 })], partitionCounts);
   expect(ownersOf(assignments)).toEqual(new Map([['market/0', 'young']]));
 });

@@ -1,0 +1,18 @@
+import { expect, test } from '@jest/globals';
+import { firstViolation } from './chance.ts';
+import { runVendorCalls } from './vendor-calls.ts';
+
+/* Goal: no call of a predecessor takes effect after its successor has told the log that there is none. */
+
+test('the mended rules hold against killed, paused and unknowingly replaced owners', () => {
+  expect(firstViolation((seed) => runVendorCalls(seed, 'mended'), { count: 5_000 })).toBeNull();
+});
+
+test.each([
+  ['acts-behind-a-newer-claim', /step \d is cancelled, and its effect lives$/],
+  ['calls-unconfirmed', /step \d is undone, and its effect lives$/],
+  ['concludes-early', /step \d is undone, and its effect lives$/],
+  ['calls-after-the-limit', /step \d is cancelled, and its effect lives$/],
+] as const)('%s is caught', (rule, violation) => {
+  expect(firstViolation((seed) => runVendorCalls(seed, rule), { count: 5_000 })).toMatch(violation);
+});
