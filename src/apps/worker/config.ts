@@ -40,6 +40,8 @@ export type WorkerConfig = {
   readonly logLevel: LogLevel;
   /** null: no HTTP. 0: any free port. */
   readonly port: number | null;
+  /** Where HTTP listens; loopback unless told otherwise, as in a container whose probes come from outside. */
+  readonly host: string;
   readonly liveTradingAccountId: string | undefined;
   readonly brokers: readonly BrokerSettings[];
   readonly models: readonly ModelSettings[];
@@ -166,6 +168,7 @@ export const workerConfig = (environment: Environment): WorkerConfig => {
     autoRegister: given(environment, 'CHORUS_REGISTER_SCHEMAS') === 'true',
     logLevel: logLevelOf(environment),
     port: portOf(environment),
+    host: given(environment, 'HOST') ?? '127.0.0.1',
     liveTradingAccountId: given(environment, 'CHORUS_LIVE_TRADING'),
     brokers,
     models: file.has('models') ? file.groups('models').map((settings) => modelOf(settings, environment)) : DEFAULT_CHAIN(environment),

@@ -19,7 +19,7 @@ const withFile = (text: string, more: Readonly<Record<string, string>> = {}) => 
 
 test('without a file everything has its default', () => {
   const config = workerConfig(BASE);
-  expect(config).toMatchObject({ namespace: 'chorus', registryUrl: 'http://registry:8081/apis/ccompat/v7', autoRegister: false, logLevel: 'info', port: null, brokers: [], currency: 'USD' });
+  expect(config).toMatchObject({ namespace: 'chorus', registryUrl: 'http://registry:8081/apis/ccompat/v7', autoRegister: false, logLevel: 'info', port: null, host: '127.0.0.1', brokers: [], currency: 'USD' });
   expect(config.kafka.brokers).toEqual(['k1:9092', 'k2:9092']);
   expect(config.models.map(({ provider, baseUrl }) => [provider, baseUrl])).toEqual([['openai', 'https://api.openai.com'], ['groq', 'https://api.groq.com']]);
   expect(config.limits.orderExecution).toEqual(DEFAULT_LIMITS);

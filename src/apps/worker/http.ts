@@ -6,8 +6,8 @@ export type WorkerHttp = { readonly url: string; readonly close: () => Promise<v
 export type WorkerHttpOptions = {
   /** 0: any free one. */
   readonly port: number;
-  /** Default loopback: the admin messages have no password of their own. */
-  readonly host?: string;
+  /** Only loopback is safe where strangers reach the machine: the admin messages have no password of their own. */
+  readonly host: string;
   readonly worker: Worker;
   readonly metrics: Registry;
   readonly isStopping: () => boolean;
@@ -68,7 +68,7 @@ const listen = (server: Server, port: number, host: string): Promise<number> =>
 
 /** Health, metrics and the admin messages of one worker. */
 export const serveWorker = async (options: WorkerHttpOptions): Promise<WorkerHttp> => {
-  const host = options.host ?? '127.0.0.1';
+  const { host } = options;
   const server = createServer((request, response) => {
     answerOf(request, options).then((answer) => send(response, answer), (error: unknown) => send(response, problem(500, 'Not answered', String(error))));
   });

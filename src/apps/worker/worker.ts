@@ -56,7 +56,7 @@ export const startWorker = async (options: StartWorkerOptions): Promise<RunningW
     });
     let isStopping = false;
     const metrics = createMetrics({ connection, worker, participants, circuits: () => circuits.all() });
-    const http = config.port === null ? null : await serveWorker({ port: config.port, worker, metrics, isStopping: () => isStopping });
+    const http = config.port === null ? null : await serveWorker({ port: config.port, host: config.host, worker, metrics, isStopping: () => isStopping });
     open = { ...open, http };
     await worker.start();
     logger.info('worker is live', { worker: name, participants: options.participants.join(','), namespace, url: http?.url ?? null });
