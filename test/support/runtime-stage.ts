@@ -3,7 +3,7 @@ import {
   opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 } from '#contracts/core';
 import { type DataType, defineEvent, type EventType, type ParticipantDefinition, type SagaDefinition } from '#saga-core';
-import type { Codec, LogRecord, RecordToWrite } from '#saga-core/ports';
+import type { Codec, EventLog, LogRecord, RecordToWrite } from '#saga-core/ports';
 import { createClient, createWorker, EMPTY_ENVELOPE, type SagaClient, type TaskLimits, topicNames, topicsOf, type Worker } from '#saga-core/runtime';
 import {
   createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedRandom, type FaultPlan, type MemoryCluster, type SimulatedProcess,
@@ -76,11 +76,11 @@ export class RuntimeStage {
   }
 
   /** A worker in a process of its own; `started` is its start's promise, not awaited. */
-  async launch(options: { readonly participants?: readonly ParticipantDefinition[]; readonly limits?: Partial<TaskLimits>; readonly codec?: Codec } = {}): Promise<StageWorker> {
+  async launch(options: { readonly participants?: readonly ParticipantDefinition[]; readonly limits?: Partial<TaskLimits>; readonly codec?: Codec; readonly wrap?: (log: EventLog) => EventLog } = {}): Promise<StageWorker> {
     const name = `worker-${++this.#number}`;
     const { log, process } = this.cluster.connect(name);
     const worker = createWorker({
-      participants: options.participants ?? this.#options.participants, log, codec: options.codec ?? await this.newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name,
+      participants: options.participants ?? this.#options.participants, log: options.wrap?.(log) ?? log, codec: options.codec ?? await this.newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name,
       limits: options.limits ?? {},
       logger: { info: () => undefined, warn: () => undefined, error: (message, fields) => void this.errors.push(`${message} ${JSON.stringify(fields)}`) },
     });

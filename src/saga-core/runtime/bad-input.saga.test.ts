@@ -88,6 +88,21 @@ test('what arrives while nobody folds goes to dead letters at the takeover, once
   expect(stage.deadLetters()).toHaveLength(3);
 });
 
+test('a dead letter and the position that passes its original are one transaction', async () => {
+  const stage = await open();
+  let { process } = await stage.start();
+  for (let round = 1; round <= 4; round++) {
+    await stage.settled((await stage.settled(stage.client(`client-${round}`).start(saga, { text: 'a' }))).result());
+    await stage.append({ value: new Uint8Array([7, 7, round]) });
+    await stage.clock.runUntil(() => stage.deadLetters().length >= 2 * round, 900);
+    process.kill();
+    await stage.clock.advance(11_000);
+    ({ process } = await stage.start());
+    await settle(stage);
+    expect(stage.deadLetters()).toHaveLength(2 * round);
+  }
+});
+
 test('a registry out of reach is no bad record: the task ends, and reads it again', async () => {
   const stage = await open();
   const codec = await stage.newCodec();

@@ -125,7 +125,7 @@ describe('an instance that stays open', () => {
 
   test('keeps the limits that its start pinned, over a checkpoint too', async () => {
     const stage = await open();
-    const { process } = await stage.start({ limits: LIMITS, participants: [participantOf(sagaOf(1, 2))] });
+    const { process } = await stage.start({ limits: LIMITS, participants: [participantOf(sagaOf(1, 3))] });
     const client = stage.client();
     await stage.settled(client.start(saga, { text: 'refused' }, { id: 'pinned' }));
     await stage.clock.advance(2_500);
@@ -133,11 +133,11 @@ describe('an instance that stays open', () => {
     process.kill();
     stage.cluster.deleteRecordsBefore(AT, (await watermarkOf(stage)) ?? 0);
     await stage.clock.advance(11_000);
-    // This worker's file says one attempt; the second was promised.
+    // This worker's file says one attempt; three were promised.
     await stage.start({ limits: LIMITS });
     await stage.until(sagaFailed, 1, 200_000).catch(() => undefined);
     const failed = stage.seen().find(({ type, envelope }) => type === 'chorus.StepFailed' && envelope.correlationId === 'pinned');
-    expect(failed?.payload).toMatchObject({ errorKind: 'RetriesExhausted', attempts: 2 });
+    expect(failed?.payload).toMatchObject({ errorKind: 'RetriesExhausted', attempts: 3 });
   });
 });
 

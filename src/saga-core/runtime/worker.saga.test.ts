@@ -5,6 +5,7 @@ import {
 } from '#saga-core';
 import { createWorker } from '#saga-core/runtime';
 import type { FaultyRequest, Verdict } from '#saga-core/testing';
+import type { EventLog } from '#saga-core/ports';
 import { erase } from '#kernel';
 import { begun, CONTEXT, names, NAMESPACE, RuntimeStage, told } from '../../../test/support/runtime-stage.ts';
 
@@ -170,6 +171,27 @@ describe('worker', () => {
     const settled = claims();
     await stage.clock.advance(60_000);
     expect(claims()).toBe(settled);
+    expect(worker.status()).toMatchObject([{ tasks: 1, liveTasks: 1 }]);
+  });
+
+  test('a task that took long to end does not take its successor with it', async () => {
+    const stage = await open(works);
+    const slowly = (log: EventLog): EventLog => ({
+      ...log,
+      writer: (id, options) => {
+        const writer = log.writer(id, options);
+        return { ...writer, close: async () => { await new Promise<void>((resolve) => void stage.clock.after(4_000, resolve)); await writer.close(); } };
+      },
+    });
+    const { worker } = await stage.start({ wrap: slowly });
+    const claims = (): number => stage.seen().filter(({ type }) => type === opsPartitionClaimed.name).length;
+    await stage.settled(stage.cluster.connect('thief').log.writer(`${NAMESPACE}/alone/${names.saga(CONTEXT)}/0`).fence());
+    await stage.settled(stage.client().start(saga, { text: 'a' }));
+    await stage.clock.advance(500);
+    stage.cluster.rebalance(names.group('alone'));
+    await stage.until(sagaCompleted);
+    await stage.clock.advance(30_000);
+    expect(claims()).toBe(2);
     expect(worker.status()).toMatchObject([{ tasks: 1, liveTasks: 1 }]);
   });
 
