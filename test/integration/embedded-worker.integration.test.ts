@@ -67,7 +67,8 @@ test('a saga with an effect, an entity and an approval runs to its end', async (
   const handle = await client.start(purchase, { item: 'pen' }, { id: 'p-1' });
   await client.signal(purchase, 'p-1', 'approved');
   expect(await handle.result()).toEqual({ correlationId: 'p-1', status: 'COMPLETED', reason: null });
-  // Somebody who was not there can still ask.
+  // A repeat is the same instance, long ended as it is, and somebody who was not there can still ask.
+  expect(await (await client.start(purchase, { item: 'pen' }, { id: 'p-1' })).result()).toMatchObject({ status: 'COMPLETED' });
   expect(await client.handle(purchase, 'p-1').result()).toMatchObject({ status: 'COMPLETED' });
 }, TIMEOUT_MS);
 

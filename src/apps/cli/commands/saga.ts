@@ -67,9 +67,7 @@ const start = (type: string, options: StartOptions): Promise<void> => {
   const input = erase<StartOf<SagaDefinition>>(jsonOf(options.input));
   return withClient(async (client) => {
     const handle = await client.start(saga, input, options.id === undefined ? {} : { id: options.id });
-    // A repeated id may have ended long ago: only a handle that reads from the beginning sees that.
-    const watched = options.id === undefined ? handle : client.handle(saga, options.id);
-    const result = options.wait === true ? await watched.result() : null;
+    const result = options.wait === true ? await handle.result() : null;
     answer(options, { correlationId: handle.correlationId, type, result }, () => (result === null ? handle.correlationId : `${handle.correlationId}  ${result.status}${result.reason === null ? '' : `  ${result.reason}`}`));
     if (result !== null && result.status !== 'COMPLETED') process.exitCode = 1;
   });
