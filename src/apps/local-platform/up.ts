@@ -41,7 +41,7 @@ const partStatus = async (name: string, state: PartState): Promise<PartStatus> =
     ? [registryUrl(port), registryAnswers]
     : name === 'database'
       ? [databaseUrl(port), databaseAnswers]
-      : [`127.0.0.1:${String(state.ports['kafka'] ?? port)}`, name.startsWith('kafka') ? (each: string): Promise<boolean> => kafkaAnswers([each]) : undefined];
+      : [port === 0 ? '-' : `127.0.0.1:${String(state.ports['kafka'] ?? port)}`, name.startsWith('kafka') ? (each: string): Promise<boolean> => kafkaAnswers([each]) : undefined];
   return { name, pid: state.identity.pid, address, isRunning: runs, answers: runs && (asks === undefined || (await asks(address))) };
 };
 
