@@ -1,3 +1,5 @@
+import java.nio.charset.StandardCharsets;
+import java.io.PrintStream;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -60,6 +62,8 @@ public final class ReadAll {
   }
 
   public static void main(String[] args) throws Exception {
+    // Not the platform's charset: what is read is compared byte for byte.
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     Properties settings = new Properties();
     settings.put("bootstrap.servers", args[0]);
     settings.put("auto.offset.reset", "earliest");
@@ -72,7 +76,7 @@ public final class ReadAll {
       while (left > 0) {
         if (System.nanoTime() > deadlineNs) throw new IllegalStateException(left + " records did not come within 60 s");
         for (ConsumerRecord<String, byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
-          System.out.println(line(args[1], record));
+          out.println(line(args[1], record));
           left -= 1;
         }
       }
