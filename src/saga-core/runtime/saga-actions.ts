@@ -8,8 +8,9 @@ import { type Action, type ChildEnd, type CompiledStep, compensationKey, forward
 import type { RecordToWrite } from '../ports/index.ts';
 import { type Answers, stepsCompensated, type Where } from './answers.ts';
 import type { OutputReader } from './context.ts';
+import { BackgroundCalls } from './background-calls.ts';
 import { caught } from './caught.ts';
-import { attempt, BoundedCall, compensation, type EffectRun, reconcile } from './effect-call.ts';
+import { attempt, compensation, type EffectRun, reconcile } from './effect-call.ts';
 import type { ChainHead } from './chain.ts';
 import type { Entry } from './instance-table.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -35,25 +36,20 @@ export type SagaActionsOptions = {
 /** Carries out what `decide` found due: at once where it is only a record, in the background where it is a call. */
 export class SagaActions {
   readonly #options: SagaActionsOptions;
-  readonly #calls = new Set<BoundedCall>();
-  /** Calls that found no room, in their order. */
-  readonly #waiting: { readonly entry: Entry; readonly key: string }[] = [];
-  #isStopped = false;
+  readonly #background: BackgroundCalls;
 
   constructor(options: SagaActionsOptions) {
     this.#options = options;
-  }
-
-  get inFlight(): number {
-    return this.#calls.size;
+    this.#background = new BackgroundCalls({
+      environment: options.environment,
+      write: (entry, make, otherwise) => this.#write(entry, make, otherwise),
+      decide: options.decide,
+    });
   }
 
   /** Aborts every call under way; nothing they answer is written. */
   stop(): void {
-    this.#isStopped = true;
-    this.#waiting.length = 0;
-    for (const call of this.#calls) call.abort('the task ends');
-    this.#calls.clear();
+    this.#background.stop();
   }
 
   carryOut(entry: Entry, action: Action): void {
@@ -169,7 +165,7 @@ export class SagaActions {
     const isSuspect = isSuspected(entry, where);
     const isBlind = definition.intent === true && isSuspect && this.#effectHandler(where.step).reconcile === undefined;
     if (this.#isUnconfirmed(entry, key) || (isBlind && this.#isEarly(entry, key, definition.timeoutMs))) return null;
-    this.#inBackground(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async (call) => {
+    this.#background.run(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async (call) => {
       if (attemptNumber === 1) this.#options.environment.counters.triggered++;
       const run: EffectRun = {
         handler: this.#effectHandler(where.step),
@@ -218,7 +214,7 @@ export class SagaActions {
       if (isSuspect && this.#isEarly(entry, key, limitMs)) return null;
       return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
     }
-    this.#inBackground(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async () => {
+    this.#background.run(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async () => {
       const { environment } = this.#options;
       const found = await reconcile(environment.clock, { handler, context: this.#context(entry, where, Math.max(1, attempts), 'execute'), limitMs, isReconciledFirst: true });
       return () => {
@@ -307,7 +303,7 @@ export class SagaActions {
     if (policy.kind === 'none' || undo === undefined) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
     const key = compensationKey(where.step, where.item);
     if (this.#isUnconfirmed(entry, key)) return null;
-    this.#inBackground(entry, { key, otherwise: (reason) => this.#undoFailed(entry, where, reason) }, async (call) => {
+    this.#background.run(entry, { key, otherwise: (reason) => this.#undoFailed(entry, where, reason) }, async (call) => {
       const context = this.#context(entry, where, attemptNumber, 'compensate');
       const data = this.#compensationData(entry.instance, where);
       const result = await compensation(call, policy.timeoutMs, (signal) => undo(context, data, failureOf(entry.instance), signal));
@@ -330,39 +326,6 @@ export class SagaActions {
     }
     environment.counters.quarantined++;
     return answers.compensationFailed(entry, where, result.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', result.reason);
-  }
-
-  /**
-   * Runs a call with bounded concurrency; its records are written unless the task has ended meanwhile. One that finds no room
-   * waits, and what is due is decided anew when its turn comes.
-   */
-  #inBackground(entry: Entry, { key, otherwise }: Background, work: (call: BoundedCall) => Promise<() => readonly RecordToWrite[]>): void {
-    const { environment } = this.#options;
-    if (this.#calls.size >= environment.limits.effectsMax) {
-      this.#waiting.push({ entry, key });
-      return;
-    }
-    const call = new BoundedCall(environment.clock);
-    this.#calls.add(call);
-    environment.counters.inFlight++;
-    const answer = (recordsOf: () => readonly RecordToWrite[]): void => {
-      environment.counters.inFlight--;
-      if (this.#isStopped) return;
-      this.#calls.delete(call);
-      this.#write(entry, recordsOf, otherwise);
-      this.#letWaitingIn();
-    };
-    void work(call).then(answer, (error: unknown) => answer(() => { throw error; }));
-  }
-
-  #letWaitingIn(): void {
-    const { environment, decide } = this.#options;
-    while (!this.#isStopped && this.#calls.size < environment.limits.effectsMax) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      next.entry.busy?.delete(next.key);
-      decide(next.entry);
-    }
   }
 
   #context(entry: Entry, where: Where | null, attemptNumber: number, phase: 'execute' | 'compensate') {
@@ -391,9 +354,6 @@ export class SagaActions {
     return erase<ChildHandler<SagaShape>>(step.handler);
   }
 }
-
-/** An action that answers later: what it keeps busy, and what is written when it cannot be answered. */
-type Background = { readonly key: string; readonly otherwise: (reason: string) => readonly RecordToWrite[] };
 
 const CONFIRMATION_POLL_MS = 250;
 

@@ -1,22 +1,21 @@
 import { type OpsPartitionClaimed, opsPartitionClaimed } from '#contracts/core';
-import { type CompiledSaga, type CompiledStep, decide, type DecisionWorld, type FoldedRecord, forwardKey, type Instance, instanceKey, isReady, itemsOf, slotOf } from '../engine/index.ts';
+import { type CompiledSaga, decide, type DecisionWorld, type FoldedRecord } from '../engine/index.ts';
 import { erase, InvariantViolation } from '#kernel';
-import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
 import type { SagaObserver } from '../definition/participant.ts';
-import type { SagaShape } from '../definition/saga.ts';
 import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
 import { Checkpoints, readCheckpoint } from './checkpoints.ts';
-import { caught, messageOf } from './caught.ts';
+import { messageOf } from './caught.ts';
 import type { ChainHead } from './chain.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { OutputReader } from './context.ts';
 import { deadLetter } from './dead-letters.ts';
+import { concerns, decisionWorld, markSuspects } from './decision-world.ts';
 import { type Catalogue, type Entry, InstanceTable } from './instance-table.ts';
 import { PositionKeeper } from './position-keeper.ts';
 import { Records } from './records.ts';
-import { failureOf, SagaActions } from './saga-actions.ts';
+import { SagaActions } from './saga-actions.ts';
 import type { PartitionDecoding } from './shared-decoding.ts';
 import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -92,13 +91,7 @@ export class SagaTask {
       sagaOf: (type) => options.catalogue.latest(type)?.definition,
       liveSinceMs: () => this.#liveSinceMs,
     });
-    this.#world = {
-      ask: caught,
-      outputsOf: (instance) => this.#outputs.outputsOf(instance),
-      verdictOf: (instance, step, item) => this.#verdictOf(instance, step, item),
-      mustUndo: (instance, step, item) => erase<EntityStepHandler<SagaShape>>(step.handler).mustUndo?.(this.#contextOf(instance, step, item, 'compensate'), failureOf(instance)) ?? false,
-      endedChild: (instance, step) => this.#endedChild(instance, step),
-    };
+    this.#world = decisionWorld({ outputs: this.#outputs, table: this.#table, clock: environment.clock });
   }
 
   get openCount(): number {
@@ -321,25 +314,6 @@ export class SagaTask {
     for (const action of actions) this.#actions.carryOut(entry, action);
   }
 
-  #verdictOf(instance: Instance, step: CompiledStep, item: string | null) {
-    const handler = erase<AwaitHandler<SagaShape, unknown>>(step.handler);
-    return handler.verdict(instance.awaits?.[step.index] ?? handler.initial, this.#contextOf(instance, step, item, 'execute'));
-  }
-
-  #contextOf(instance: Instance, step: CompiledStep, item: string | null, phase: 'execute' | 'compensate') {
-    return this.#outputs.context({ instance }, { step, item, attempt: 1, nowMs: this.#options.environment.clock.nowMillis(), phase });
-  }
-
-  #endedChild(instance: Instance, step: CompiledStep) {
-    if (step.definition.kind !== 'child') return null;
-    const child = this.#table.endedChild(instanceKey(instance.correlationId, step.definition.saga));
-    if (child === undefined) return null;
-    const { result } = child.saga.definition;
-    const resultStep = result === undefined ? undefined : child.saga.steps[child.saga.indexOf.get(result) ?? -1];
-    const output = resultStep === undefined ? null : (slotOf(child, resultStep, null)?.output ?? null);
-    return { isCompleted: child.status === 'COMPLETED', reason: child.firstFailure?.reason ?? child.status, output, eventId: child.endEventId };
-  }
-
   #submit(entry: Entry, records: readonly RecordToWrite[], headBefore: ChainHead): void {
     if (!entry.isParked) this.#committer?.submit({ records, concerns: entry.key, headBefore });
   }
@@ -376,18 +350,3 @@ export class SagaTask {
     return [...letters, ...this.#answers.parked(entry, message)];
   }
 }
-
-/** Whether the participant has anything to do with instances of this saga. */
-const concerns = (saga: CompiledSaga): boolean => saga.isInitiator || saga.owned.length > 0;
-
-/** Forward slots that were ready before this task went live: a predecessor may have called the vendor for them. */
-const markSuspects = (entry: Entry): void => {
-  const { instance } = entry;
-  for (const step of instance.saga.owned) {
-    if (step.definition.kind !== 'effect' || !isReady(instance, step)) continue;
-    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(instance, step.index).keys()];
-    for (const item of items) {
-      if (slotOf(instance, step, item)?.outcome == null) (entry.suspects ??= new Set()).add(forwardKey(step, item));
-    }
-  }
-};

@@ -1,0 +1,50 @@
+import { erase } from '#kernel';
+import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
+import type { SagaShape } from '../definition/saga.ts';
+import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, forwardKey, type Instance, instanceKey, isReady, itemsOf, slotOf } from '../engine/index.ts';
+import type { Clock } from '../ports/index.ts';
+import { caught } from './caught.ts';
+import type { OutputReader } from './context.ts';
+import type { Entry, InstanceTable } from './instance-table.ts';
+import { failureOf } from './saga-actions.ts';
+
+/** What a task's decisions look at beside the instance, but for the time and what is under way. */
+export const decisionWorld = ({ outputs, table, clock }: { readonly outputs: OutputReader; readonly table: InstanceTable; readonly clock: Clock }): Omit<DecisionWorld, 'nowMs' | 'isBusy'> => {
+  const contextOf = (instance: Instance, call: { readonly step: CompiledStep; readonly item: string | null; readonly phase: 'execute' | 'compensate' }) =>
+    outputs.context({ instance }, { ...call, attempt: 1, nowMs: clock.nowMillis() });
+  return {
+    ask: caught,
+    outputsOf: (instance) => outputs.outputsOf(instance),
+    verdictOf: (instance, step, item) => {
+      const handler = erase<AwaitHandler<SagaShape, unknown>>(step.handler);
+      return handler.verdict(instance.awaits?.[step.index] ?? handler.initial, contextOf(instance, { step, item, phase: 'execute' }));
+    },
+    mustUndo: (instance, step, item) => erase<EntityStepHandler<SagaShape>>(step.handler).mustUndo?.(contextOf(instance, { step, item, phase: 'compensate' }), failureOf(instance)) ?? false,
+    endedChild: (instance, step) => endedChild(table, instance, step),
+  };
+};
+
+const endedChild = (table: InstanceTable, instance: Instance, step: CompiledStep): ChildEnd | null => {
+  if (step.definition.kind !== 'child') return null;
+  const child = table.endedChild(instanceKey(instance.correlationId, step.definition.saga));
+  if (child === undefined) return null;
+  const { result } = child.saga.definition;
+  const resultStep = result === undefined ? undefined : child.saga.steps[child.saga.indexOf.get(result) ?? -1];
+  const output = resultStep === undefined ? null : (slotOf(child, resultStep, null)?.output ?? null);
+  return { isCompleted: child.status === 'COMPLETED', reason: child.firstFailure?.reason ?? child.status, output, eventId: child.endEventId };
+};
+
+/** Whether the participant has anything to do with instances of this saga. */
+export const concerns = (saga: CompiledSaga): boolean => saga.isInitiator || saga.owned.length > 0;
+
+/** Forward slots that were ready before this task went live: a predecessor may have called the vendor for them. */
+export const markSuspects = (entry: Entry): void => {
+  const { instance } = entry;
+  for (const step of instance.saga.owned) {
+    if (step.definition.kind !== 'effect' || !isReady(instance, step)) continue;
+    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(instance, step.index).keys()];
+    for (const item of items) {
+      if (slotOf(instance, step, item)?.outcome == null) (entry.suspects ??= new Set()).add(forwardKey(step, item));
+    }
+  }
+};
