@@ -164,13 +164,15 @@ const placeOf = (instance: Instance, record: FoldedRecord): Place | null => {
   return step === undefined ? null : { step, index: step.index, item: stepItem };
 };
 
+/** A record of the instance that is none of its steps': a trigger again, or something that changes nothing. */
+const onUnplaced = (draft: Draft, record: FoldedRecord): Verdict => {
+  if (record.envelope.stepName !== null) return 'UNKNOWN_STEP';
+  return record.type === draft.saga.definition.start.name ? 'DUPLICATE' : null;
+};
+
 const onStepRecord = (draft: Draft, record: FoldedRecord): Verdict => {
   const place = placeOf(draft, record);
-  if (place === null) {
-    const { stepName } = record.envelope;
-    if (stepName !== null) return 'UNKNOWN_STEP';
-    return record.type === draft.saga.definition.start.name ? 'DUPLICATE' : null;
-  }
+  if (place === null) return onUnplaced(draft, record);
   const slot = slotOf(draft, place.step, place.item) ?? EMPTY_SLOT;
   switch (record.type) {
     case 'chorus.StepStarted': return onStepStarted(draft, place, slot, record);

@@ -24,3 +24,7 @@ export const deadLetter = (environment: TaskEnvironment, participant: string, or
     timestampMs: environment.clock.nowMillis(),
   };
 };
+
+/** Of records that the log refuses for good. They lie nowhere, hence offset -1. */
+export const deadLettersOf = (environment: TaskEnvironment, participant: string, refused: { readonly records: readonly RecordToWrite[]; readonly message: string; readonly isBare: boolean }): readonly RecordToWrite[] =>
+  refused.records.map((record) => deadLetter(environment, participant, { ...record, offset: -1, isBare: refused.isBare }, `refused by the log: ${refused.message}`));

@@ -1,12 +1,12 @@
 import { erase } from '#kernel';
 import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
 import type { SagaShape } from '../definition/saga.ts';
-import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, forwardKey, type Instance, instanceKey, isReady, itemsOf, slotOf } from '../engine/index.ts';
+import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, type Instance, instanceKey, slotOf } from '../engine/index.ts';
 import type { Clock } from '../ports/index.ts';
 import { caught } from './caught.ts';
 import type { OutputReader } from './context.ts';
-import type { Entry, InstanceTable } from './instance-table.ts';
-import { failureOf } from './saga-actions.ts';
+import type { InstanceTable } from './instance-table.ts';
+import { failureOf } from './failures.ts';
 
 /** What a task's decisions look at beside the instance, but for the time and what is under way. */
 export const decisionWorld = ({ outputs, table, clock }: { readonly outputs: OutputReader; readonly table: InstanceTable; readonly clock: Clock }): Omit<DecisionWorld, 'nowMs' | 'isBusy'> => {
@@ -36,15 +36,3 @@ const endedChild = (table: InstanceTable, instance: Instance, step: CompiledStep
 
 /** Whether the participant has anything to do with instances of this saga. */
 export const concerns = (saga: CompiledSaga): boolean => saga.isInitiator || saga.owned.length > 0;
-
-/** Forward slots that were ready before this task went live: a predecessor may have called the vendor for them. */
-export const markSuspects = (entry: Entry): void => {
-  const { instance } = entry;
-  for (const step of instance.saga.owned) {
-    if (step.definition.kind !== 'effect' || !isReady(instance, step)) continue;
-    const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(instance, step.index).keys()];
-    for (const item of items) {
-      if (slotOf(instance, step, item)?.outcome == null) (entry.suspects ??= new Set()).add(forwardKey(step, item));
-    }
-  }
-};

@@ -1,7 +1,7 @@
 import { compensationCompleted, compensationFailed, entityPosition, type EntityPosition, entityTick, type Envelope, stepFailed } from '#contracts/core';
 import { erase } from '#kernel';
 import type { EntityContext, EntityDecision, EntityDefinition, Held, SagaRef } from '../definition/entity.ts';
-import { event, type Completed, type CompensationResult, type DomainEvent, irreversible, type StepFailure, terminal } from '../definition/results.ts';
+import { event, type Completed, type CompensationResult, type DomainEvent, irreversible, type StepFailure, terminal, type EntityCommand } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
@@ -214,7 +214,7 @@ export class EntityTask {
     for (const answer of decision.answers ?? []) this.#outcome(keyed, { ref: answer.to, phase: 'execute' }, answer.outcome, written);
     let index = 0;
     for (const fact of decision.facts ?? []) written.push(this.#records.plain(this.#options.environment.names.facts(fact.topic), fact.key, fact.event, { eventId: `${commandId}/fact.${index++}` }));
-    const commands = [...(decision.commands ?? []), ...(decision.outcome?.status === 'completed' || decision.outcome?.status === 'failed' || decision.outcome?.status === 'compensated' ? (decision.outcome.commands ?? []) : [])];
+    const commands = [...(decision.commands ?? []), ...commandsOf(decision.outcome)];
     for (const command of commands) {
       const from = caller.ref === null ? null : { ref: { ...caller.ref, causationId: commandId }, phase: 'execute' as const, isCall: false };
       written.push(this.#records.command(command, `${commandId}/${keyed.key}.${index++}`, from));
@@ -315,6 +315,10 @@ export class EntityTask {
 
 type Request = { readonly record: LogRecord; readonly decoded: Awaited<ReturnType<typeof decodeLearning>> };
 const keyTextOf = ({ key }: LogRecord): string => (key === null ? '' : Buffer.from(key).toString('utf8'));
+
+/** What travels with an outcome: a failed compensation brings nothing along. */
+const commandsOf = (outcome: EntityDecision<unknown>['outcome']): readonly EntityCommand[] =>
+  outcome === undefined || !('commands' in outcome) ? [] : (outcome.commands ?? []);
 
 /** The step that sent a command, as its envelope tells; its phase only where an outcome is expected. */
 const callerOf = (record: LogRecord, envelope: Envelope): Caller => {

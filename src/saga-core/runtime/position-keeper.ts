@@ -1,11 +1,11 @@
 import { keyOf } from '../engine/index.ts';
-import type { Cancel, Clock, EventLog, RecordToWrite, TopicPartition } from '../ports/index.ts';
+import type { Cancel, Clock, Codec, EventLog, LogRecord, RecordToWrite, TopicPartition } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught } from './caught.ts';
-import type { Checkpoints } from './checkpoints.ts';
+import { type Checkpoints, readCheckpoint } from './checkpoints.ts';
 import type { Carried } from './committer.ts';
-import type { Entry, InstanceTable } from './instance-table.ts';
-import type { TaskEnd } from './takeover.ts';
+import type { Catalogue, Entry, InstanceTable } from './instance-table.ts';
+import { decodeLearning, type TaskEnd } from './takeover.ts';
 import type { TaskLimits } from './task-environment.ts';
 
 export type PositionKeeperOptions = {
@@ -190,3 +190,27 @@ export class PositionKeeper {
     return records;
   }
 }
+
+/** One record of the checkpoint topic, at a takeover: an instance, ids that ended, or the end of either. */
+export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: Codec; readonly catalogue: Catalogue; readonly table: InstanceTable; readonly positions: PositionKeeper }): Promise<void> => {
+  if (record.key === null) return;
+  const { table, positions } = into;
+  const key = Buffer.from(record.key).toString('utf8');
+  if (record.value === null) {
+    table.forget(key);
+    positions.forgetChunk(key);
+    return positions.readable(key);
+  }
+  const decoded = await decodeLearning(into.codec, record.value);
+  const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, into.catalogue) : null;
+  switch (loaded?.kind) {
+    case 'instance':
+      table.restore(loaded.entry);
+      return positions.readable(key);
+    case 'ended': return positions.rememberChunk(loaded.key, loaded.ended);
+    case 'unreadable':
+      table.forget(key);
+      return positions.unreadable(key, loaded.firstOffset);
+    case undefined: return undefined;
+  }
+};

@@ -1,18 +1,19 @@
 import { erase } from '#kernel';
 import type { AwaitHandler, ChildHandler, EffectHandler, EntityStepHandler } from '../definition/handlers.ts';
 import { completed, type Completed, type CompensationResult, type StepFailure, type StepResult } from '../definition/results.ts';
-import type { FailureView } from '../definition/context.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import type { RetryPolicy } from '../definition/step.ts';
 import { type Action, type ChildEnd, type CompiledStep, compensationKey, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
 import type { RecordToWrite } from '../ports/index.ts';
-import { type Answers, stepsCompensated, type Where } from './answers.ts';
+import type { Answers, Where } from './answers.ts';
 import type { OutputReader } from './context.ts';
 import { BackgroundCalls } from './background-calls.ts';
 import { caught } from './caught.ts';
 import { attempt, compensation, type EffectRun, reconcile } from './effect-call.ts';
 import type { ChainHead } from './chain.ts';
+import { delayAfter, ERROR_KINDS, failureOf } from './failures.ts';
 import type { Entry } from './instance-table.ts';
+import { isSuspected } from './suspects.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 
 export type SagaActionsOptions = {
@@ -356,24 +357,3 @@ export class SagaActions {
 }
 
 const CONFIRMATION_POLL_MS = 250;
-
-/** A predecessor may have called the vendor for this slot. Where intents are declared, only if the log holds one that is not ours. */
-const isSuspected = (entry: Entry, where: Where): boolean => {
-  const key = forwardKey(where.step, where.item);
-  const { definition } = where.step;
-  if (definition.kind !== 'effect' || definition.intent !== true) return entry.suspects?.has(key) === true;
-  return slotOf(entry.instance, where.step, where.item)?.isStarted === true && entry.intents?.has(key) !== true;
-};
-
-const ERROR_KINDS = { transient: 'RetriesExhausted', unknown: 'RetriesExhausted', terminal: 'Terminal', requireCompensation: 'RequireCompensation', timeout: 'Timeout' } as const;
-
-export const failureOf = (instance: Instance): FailureView => ({
-  failedStep: instance.firstFailure?.step ?? null,
-  reason: instance.firstFailure?.reason ?? '',
-  compensatedSteps: stepsCompensated(instance),
-});
-
-/** Wait before the attempt after the n-th: initial × multiplier^(n−1), capped. */
-export const delayAfter = (retry: RetryPolicy, attemptNumber: number): number =>
-  Math.min(retry.maxDelayMs, retry.initialDelayMs * retry.multiplier ** (attemptNumber - 1));
-

@@ -5,19 +5,20 @@ import type { SagaObserver } from '../definition/participant.ts';
 import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
-import { Checkpoints, readCheckpoint } from './checkpoints.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { messageOf } from './caught.ts';
 import type { ChainHead } from './chain.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { OutputReader } from './context.ts';
-import { deadLetter } from './dead-letters.ts';
-import { concerns, decisionWorld, markSuspects } from './decision-world.ts';
+import { deadLetter, deadLettersOf } from './dead-letters.ts';
+import { concerns, decisionWorld } from './decision-world.ts';
 import { type Catalogue, type Entry, InstanceTable } from './instance-table.ts';
-import { PositionKeeper } from './position-keeper.ts';
+import { loadCheckpoint, PositionKeeper } from './position-keeper.ts';
 import { Records } from './records.ts';
 import { SagaActions } from './saga-actions.ts';
 import type { PartitionDecoding } from './shared-decoding.ts';
-import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
+import { markSuspects } from './suspects.ts';
+import { fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { TimerHeap } from './timer-heap.ts';
 import { transactionalId } from './topics.ts';
@@ -118,7 +119,7 @@ export class SagaTask {
     if (isTaskEnd(claim)) return this.#end(claim);
     environment.counters.takeovers++;
     this.#claimOffset = claim.offsets.get(partitionKey(this.#at)) ?? Number.POSITIVE_INFINITY;
-    const failed = await readToClaim(environment.log, { partition: this.#checkpointsAt, claimOffset: claim.offsets.get(partitionKey(this.#checkpointsAt)) ?? 0, onRecord: (record) => this.#loadCheckpoint(record) });
+    const failed = await readToClaim(environment.log, { partition: this.#checkpointsAt, claimOffset: claim.offsets.get(partitionKey(this.#checkpointsAt)) ?? 0, onRecord: (record) => loadCheckpoint(record, { codec: environment.codec, catalogue: this.#options.catalogue, table: this.#table, positions: this.#positions }) });
     if (failed !== null) return this.#end(failed);
     const from = await this.#positions.load(environment.log, this.#group);
     if (typeof from !== 'number') return this.#end(from);
@@ -161,28 +162,6 @@ export class SagaTask {
     if (this.#isOver) return;
     this.#close();
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
-  }
-
-  async #loadCheckpoint(record: LogRecord): Promise<void> {
-    if (record.key === null) return;
-    const key = Buffer.from(record.key).toString('utf8');
-    if (record.value === null) {
-      this.#table.forget(key);
-      this.#positions.forgetChunk(key);
-      this.#positions.readable(key);
-      return;
-    }
-    const decoded = await decodeLearning(this.#options.environment.codec, record.value);
-    const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, this.#options.catalogue) : null;
-    if (loaded === null) return;
-    if (loaded.kind === 'instance') {
-      this.#table.restore(loaded.entry);
-      this.#positions.readable(key);
-    } else if (loaded.kind === 'ended') this.#positions.rememberChunk(loaded.key, loaded.ended);
-    else {
-      this.#table.forget(key);
-      this.#positions.unreadable(key, loaded.firstOffset);
-    }
   }
 
   /** Synchronous unless a schema must be learnt first: folding is the hot path. */
@@ -341,7 +320,7 @@ export class SagaTask {
       environment.logger.error('outbox refused for good', { instance: key, message });
       environment.counters.deadLetters += records.length;
     }
-    const letters = records.map((record) => deadLetter(environment, participant, { ...record, offset: -1, isBare }, `refused by the log: ${message}`));
+    const letters = deadLettersOf(environment, participant, { records, message, isBare });
     const entry = key === null ? undefined : this.#table.get(key);
     if (entry === undefined || headBefore === undefined) return letters;
     entry.head = headBefore;

@@ -4,7 +4,7 @@ import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition,
 import { partitionKey } from '../ports/index.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer } from './committer.ts';
-import { deadLetter } from './dead-letters.ts';
+import { deadLetter, deadLettersOf } from './dead-letters.ts';
 import { Records } from './records.ts';
 import { decodeLearning, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -59,7 +59,7 @@ export class SourceTask {
       positions: () => null,
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message, isBare) => item.records.map((record) => deadLetter(environment, participant, { ...record, offset: -1, isBare }, `refused by the log: ${message}`)),
+      onPoison: (item, message, isBare) => deadLettersOf(environment, participant, { records: item.records, message, isBare }),
     });
     if (this.#isOver) return;
     this.#isLive = true;
