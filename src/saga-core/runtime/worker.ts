@@ -170,7 +170,7 @@ class ParticipantHost {
       options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
         onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve, reject); },
         onLost: () => { void this.#onLost(); },
-        // Tasks live on through a rebalance: a fence is what ends them, and most partitions stay where they are.
+        // `onLost` follows at once and ends the tasks: a transaction under way is awaited there.
         beforeRejoin: () => Promise.resolve(),
       }).then((membership) => {
         this.#membership = membership;
