@@ -1,7 +1,6 @@
 import type { SagaCompleted, SagaFailed } from '#contracts/core';
 import { erase } from '#kernel';
-import { instanceKey } from '../engine/index.ts';
-import type { Codec, EventLog, LogRecord, Subscription, TopicPartition } from '../ports/index.ts';
+import type { Codec, DecodedEvent, EventLog, LogRecord, Subscription, TopicPartition } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { messageOf } from './caught.ts';
 import { decodeLearning } from './takeover.ts';
@@ -14,31 +13,29 @@ export type SagaResult = {
   readonly reason: string | null;
 };
 
+type TailOptions = { readonly log: EventLog; readonly codec: Codec; readonly endsKeptMax?: number };
 type Waiting = { readonly resolve: (result: SagaResult) => void; readonly reject: (reason: Error) => void };
 
-/** Reads one saga partition for the ends of root instances. */
+/** Reads one saga partition for the ends of the root instances that somebody wants to know of; the others pass by. */
 export class Tail {
   readonly from: number;
   readonly #codec: Codec;
   readonly #subscription: Subscription;
   readonly #onOver: () => void;
-  readonly #waiting = new Map<string, readonly Waiting[]>();
-  readonly #ended = new Map<string, SagaResult>();
-  #hasForgotten = false;
+  /** Who waits for the end of an expected instance; nobody as yet, where the list is empty. */
+  readonly #expected = new Map<string, readonly Waiting[]>();
+  /** Expected ends that nobody has asked for yet, oldest first. */
+  readonly #unclaimed = new Map<string, SagaResult>();
+  readonly #unclaimedMax: number;
   #isOver = false;
 
-  constructor(options: { readonly log: EventLog; readonly codec: Codec }, at: TopicPartition & { readonly offset: number }, onOver: () => void) {
+  constructor(options: TailOptions, at: TopicPartition & { readonly offset: number }, onOver: () => void) {
     this.from = at.offset;
     this.#codec = options.codec;
+    this.#unclaimedMax = options.endsKeptMax ?? ENDS_KEPT_MAX;
     this.#onOver = onOver;
     this.#subscription = options.log.reader().subscribe(at, {
-      onBatch: async (batch) => {
-        try {
-          for (const record of batch.records) await this.#read(record);
-        } catch (error) {
-          this.close(new Error(`${partitionKey(at)}: ${messageOf(error)}`));
-        }
-      },
+      onBatch: (batch) => this.#read(batch.records, (reason) => this.close(new Error(`${partitionKey(at)}: ${reason}`))),
       onError: (error) => this.close(new Error(`${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}`)),
     });
   }
@@ -47,18 +44,26 @@ export class Tail {
     return this.#isOver;
   }
 
-  knownEnd(correlationId: string): SagaResult | undefined {
-    return this.#ended.get(instanceKey(correlationId, null));
+  /** To be called before the instance can have ended: its end is kept until somebody asks for it. */
+  expect(correlationId: string): void {
+    if (!this.#expected.has(correlationId)) this.#expected.set(correlationId, []);
   }
 
-  /** What has ended since is known here, or still to come. */
-  holdsAllSince(offset: number): boolean {
-    return !this.#isOver && !this.#hasForgotten && this.from <= offset;
+  /** The instance was never started. */
+  forget(correlationId: string): void {
+    this.#expected.delete(correlationId);
   }
 
-  endOf(correlationId: string): Promise<SagaResult> {
-    const key = instanceKey(correlationId, null);
-    return new Promise((resolve, reject) => this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), { resolve, reject }]));
+  /** The end of an expected instance, once; null where it is not expected, or its end was forgotten: then it has to be looked for. */
+  claim(correlationId: string): Promise<SagaResult> | null {
+    const known = this.#unclaimed.get(correlationId);
+    if (known !== undefined) {
+      this.#unclaimed.delete(correlationId);
+      return Promise.resolve(known);
+    }
+    const waiting = this.#isOver ? undefined : this.#expected.get(correlationId);
+    if (waiting === undefined) return null;
+    return new Promise((resolve, reject) => this.#expected.set(correlationId, [...waiting, { resolve, reject }]));
   }
 
   /** Whoever still waits is told why in vain. */
@@ -67,29 +72,56 @@ export class Tail {
     this.#isOver = true;
     this.#subscription.close();
     this.#onOver();
-    for (const { reject } of [...this.#waiting.values()].flat()) reject(reason ?? new Error('nobody waits any more'));
-    this.#waiting.clear();
+    for (const { reject } of [...this.#expected.values()].flat()) reject(reason ?? new Error('nobody waits any more'));
+    this.#expected.clear();
   }
 
-  async #read(record: LogRecord): Promise<void> {
-    const type = record.headers['event-type'];
-    if (record.value === null || type === undefined || !ENDS.has(Buffer.from(type).toString('latin1'))) return;
-    const decoded = await decodeLearning(this.#codec, record.value);
-    if (decoded.status !== 'decoded' || decoded.envelope.subSaga !== null || decoded.envelope.correlationId === null) return;
-    const { correlationId } = decoded.envelope;
-    this.#settle(correlationId, { correlationId, ...endOf(decoded.type, decoded.payload()) });
+  /** Synchronous unless a schema must be learnt first: every record of the partition passes here. */
+  #read(records: readonly LogRecord[], onFault: (reason: string) => void): Promise<void> | void {
+    for (const [index, record] of records.entries()) {
+      if (record.value === null || !ENDS.has(typeOf(record))) continue;
+      const decoded = this.#codec.decode(record.value);
+      if (decoded.status === 'unknown-schema') return this.#readLearning(records.slice(index)).catch((error: unknown) => onFault(messageOf(error)));
+      if (decoded.status === 'decoded') this.#onEnd(decoded);
+    }
   }
 
-  #settle(key: string, result: SagaResult): void {
-    this.#ended.set(key, result);
-    if (this.#ended.size > ENDED_MAX) for (const oldest of this.#ended.keys()) { this.#ended.delete(oldest); this.#hasForgotten = true; break; }
-    for (const { resolve } of this.#waiting.get(key) ?? []) resolve(result);
-    this.#waiting.delete(key);
+  async #readLearning(records: readonly LogRecord[]): Promise<void> {
+    for (const record of records) {
+      if (record.value === null || !ENDS.has(typeOf(record))) continue;
+      const decoded = await decodeLearning(this.#codec, record.value);
+      if (decoded.status === 'decoded') this.#onEnd(decoded);
+    }
+  }
+
+  #onEnd({ type, envelope: { correlationId, subSaga }, payload }: DecodedEvent): void {
+    if (correlationId === null || subSaga !== null) return;
+    const waiting = this.#expected.get(correlationId);
+    if (waiting === undefined) return;
+    this.#expected.delete(correlationId);
+    const result = { correlationId, ...endOf(type, payload()) };
+    if (waiting.length === 0) this.#keep(result);
+    for (const { resolve } of waiting) resolve(result);
+  }
+
+  #keep(result: SagaResult): void {
+    this.#unclaimed.set(result.correlationId, result);
+    if (this.#unclaimed.size <= this.#unclaimedMax) return;
+    for (const oldest of this.#unclaimed.keys()) {
+      this.#unclaimed.delete(oldest);
+      return;
+    }
   }
 }
 
-const ENDED_MAX = 10_000;
+/** Ends of one partition that are kept for handles whose result nobody has asked for; an older one is read from the log again. */
+const ENDS_KEPT_MAX = 10_000;
 const ENDS = new Set(['chorus.SagaCompleted', 'chorus.SagaFailed', 'chorus.SagaRefused']);
+
+const typeOf = ({ headers }: LogRecord): string => {
+  const type = headers['event-type'];
+  return type === undefined ? '' : Buffer.from(type.buffer, type.byteOffset, type.byteLength).toString('latin1');
+};
 
 const endOf = (type: string, payload: unknown): Pick<SagaResult, 'status' | 'reason'> => {
   if (type === 'chorus.SagaCompleted') return { status: 'COMPLETED', reason: erase<SagaCompleted>(payload).result };

@@ -26,6 +26,8 @@ export type ClientOptions = {
   readonly namespace: string;
   /** Who starts, as envelopes tell; default `client`. */
   readonly name?: string;
+  /** Ends of one partition that are kept for handles whose result nobody has asked for; older ones are looked for in the log again. Default 10,000. */
+  readonly endsKeptMax?: number;
 };
 
 export type StartOptions = { readonly id?: string };
@@ -72,12 +74,23 @@ class Client implements SagaClient {
 
   async start<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<SagaHandle> {
     const record = await this.startRecord(saga, input, options);
-    const offset = await this.#send(record);
+    const { correlationId } = record;
     const at = { topic: record.topic, partition: record.partition };
     // Under an id of the caller's the instance may have begun, and ended, long ago.
-    if (options.id !== undefined) return this.handle(saga, record.correlationId);
-    this.#tail(at, offset);
-    return { correlationId: record.correlationId, result: () => this.#endOf(at, offset, record.correlationId) };
+    if (options.id !== undefined) {
+      await this.#send(record);
+      return this.handle(saga, correlationId);
+    }
+    // A tail that reads already may see the end before the answer to the commit is here.
+    const reading = this.#tails.get(partitionKey(at));
+    reading?.expect(correlationId);
+    const offset = await this.#send(record).catch((error: unknown) => {
+      reading?.forget(correlationId);
+      throw error;
+    });
+    const tail = this.#tail(at, offset);
+    if (tail !== reading) tail.expect(correlationId);
+    return { correlationId, result: once(() => this.#endOf(at, offset, correlationId)) };
   }
 
   async startRecord<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<RecordToWrite & { readonly correlationId: string }> {
@@ -192,15 +205,15 @@ class Client implements SagaClient {
     return { committer, writer };
   }
 
-  /** The tail of the partition where it knows, or will come by, the end; else a reading from `from` on, as long as it takes. */
+  /** From the partition's tail where it expects the end, or has it; else from a reading from `from` on, as long as it takes. */
   #endOf(at: TopicPartition, from: number, correlationId: string): Promise<SagaResult> {
     if (this.#isClosed) return Promise.reject(new Error(CLOSED));
-    const tail = this.#tails.get(partitionKey(at));
-    const known = tail?.knownEnd(correlationId);
-    if (known !== undefined) return Promise.resolve(known);
-    if (tail !== undefined && tail.holdsAllSince(from)) return tail.endOf(correlationId);
+    const claimed = this.#tails.get(partitionKey(at))?.claim(correlationId) ?? null;
+    if (claimed !== null) return claimed;
     const own = this.#openTail(at, from);
-    return own.endOf(correlationId).finally(() => own.close(null));
+    own.expect(correlationId);
+    const end = own.claim(correlationId) ?? Promise.reject(new Error(CLOSED));
+    return end.finally(() => own.close(null));
   }
 
   #tail(at: TopicPartition, from: number): Tail {
@@ -218,5 +231,17 @@ class Client implements SagaClient {
     return tail;
   }
 }
+
+/** What is asked for once, and then known. A vain answer is asked for anew. */
+const once = <Answer>(ask: () => Promise<Answer>): (() => Promise<Answer>) => {
+  let asked: Promise<Answer> | null = null;
+  return () => {
+    asked ??= ask().catch((error: unknown) => {
+      asked = null;
+      throw error;
+    });
+    return asked;
+  };
+};
 
 type Open = { readonly committer: Committer; readonly writer: TransactionalWriter };
