@@ -2,7 +2,7 @@ import type { DecodedEvent } from '#saga-core/ports';
 import { type AvroSchema, type Envelope, envelopeSchema } from '#contracts/core';
 import { type AvroResolver, type AvroType, compileAvro } from './avro-types.ts';
 import { CodecError, messageOf } from './codec-error.ts';
-import { splitEnvelope } from './split-envelope.ts';
+import { fullNameOf, splitEnvelope } from './split-envelope.ts';
 import { HEADER_BYTES } from './wire-format.ts';
 
 /** A writer's schema, compiled against what this process reads. Throws CODEC_UNDECODABLE or what avsc throws on broken bytes. */
@@ -23,6 +23,14 @@ const readPart = (writer: AvroSchema, reader: AvroSchema | null): Part => {
   const type = compileAvro(reader);
   return { type, resolver: type.createResolver(writerType) };
 };
+
+/** Where the envelope ends, without a value made of it: a reader of no fields skips all that the writer wrote. */
+const skipperOf = (writer: AvroSchema): ((bytes: Buffer) => number) => {
+  const nothing = compileAvro({ ...NO_FIELDS, name: fullNameOf(writer) });
+  const resolver = nothing.createResolver(compileAvro(writer));
+  return (bytes) => (nothing.decode(bytes, HEADER_BYTES, resolver) as { readonly offset: number }).offset;
+};
+const NO_FIELDS = { type: 'record', fields: [] };
 
 const lazily = <Value>(make: () => Value): (() => Value) => {
   let made: { readonly value: Value } | null = null;
@@ -63,6 +71,13 @@ export const createRecordReader = (writer: AvroSchema, reader: AvroSchema | null
     return { value, offset };
   };
 
+  const skipEnvelope = lazily(() => (parts.envelope === null ? () => HEADER_BYTES : skipperOf(parts.envelope)));
+  const bodyStart = (bytes: Buffer): number => {
+    const offset = skipEnvelope()(bytes);
+    if (offset < 0) throw cutShort(fullName, 'envelope');
+    return offset;
+  };
+
   return {
     fullName,
     isEvent: envelopePart !== null,
@@ -76,6 +91,6 @@ export const createRecordReader = (writer: AvroSchema, reader: AvroSchema | null
         payload: () => (payload ??= { value: bodyAt(bytes, offset) }).value,
       };
     },
-    data: (bytes) => bodyAt(bytes, envelopePart === null ? HEADER_BYTES : envelopeOf(bytes).offset),
+    data: (bytes) => bodyAt(bytes, bodyStart(bytes)),
   };
 };

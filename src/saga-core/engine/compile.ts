@@ -67,8 +67,18 @@ const pinnedStep = (step: StepDefinition, limits: { readonly timeoutMs: number; 
   return step.kind === 'await' ? { ...step, timeoutMs: limits.timeoutMs } : step;
 };
 
+/** The usual case: every step's own limits, in the definition's order. */
+const areOwn = ({ steps }: CompiledSaga, pinned: PinnedLimits): boolean =>
+  pinned.length === steps.length && pinned.every((limit, index) => {
+    const step = steps[index];
+    if (step === undefined || step.name !== limit.step) return false;
+    const own = limitsOf(step.definition);
+    return limit.timeoutMs === own.timeoutMs && limit.maxAttempts === own.maxAttempts;
+  });
+
 /** The saga under the limits that an instance's start record pinned; the very same object where they are the definition's own. */
 export const withPinnedLimits = (saga: CompiledSaga, pinned: PinnedLimits): CompiledSaga => {
+  if (areOwn(saga, pinned)) return saga;
   const limits = new Map(pinned.map((limit) => [limit.step, limit]));
   const differs = (step: CompiledStep): boolean => {
     const limit = limits.get(step.name);

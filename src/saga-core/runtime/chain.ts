@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { bodyOf } from './wire-prefix.ts';
 
 /** Head of a writer's chain: the number of its last record and the hash of that record's Avro body. */
 export type ChainHead = {
@@ -8,15 +9,11 @@ export type ChainHead = {
 };
 export const NO_CHAIN: ChainHead = { seq: 0, hash: null };
 
-const WIRE_PREFIX_BYTES = 5;
-
-const bodyOf = (value: Uint8Array): Uint8Array => value.subarray(WIRE_PREFIX_BYTES);
-
 /** SHA-256 of a record's Avro body, without the five-byte prefix of the wire format. */
 export const bodyHash = (value: Uint8Array): Uint8Array => hash('sha256', bodyOf(value), 'buffer');
 
-/** The head whose last record is this one. */
-export const headAt = (seq: number, value: Uint8Array): ChainHead => ({ seq, hash: hash('sha256', bodyOf(value), 'buffer').toString('latin1') });
+/** The head whose last record is this one ('binary' is Node's other name for Latin-1). */
+export const headAt = (seq: number, value: Uint8Array): ChainHead => ({ seq, hash: hash('sha256', bodyOf(value), 'binary') });
 
 /** The next link, as its envelope tells it. */
 export const linkAfter = (id: string, head: ChainHead): { readonly id: string; readonly seq: number; readonly prevHash: Uint8Array | null } => ({

@@ -1,9 +1,10 @@
 import type { SagaCompleted, SagaFailed } from '#contracts/core';
 import { erase } from '#kernel';
-import type { Codec, DecodedEvent, EventLog, LogRecord, Subscription, TopicPartition } from '../ports/index.ts';
+import type { Codec, DecodedEvent, DecodeOutcome, EventLog, LogRecord, Subscription, TopicPartition } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { messageOf } from './caught.ts';
 import { decodeLearning } from './takeover.ts';
+import { schemaIdOf } from './wire-prefix.ts';
 
 /** How an instance ended. */
 export type SagaResult = {
@@ -27,6 +28,8 @@ export class Tail {
   /** Expected ends that nobody has asked for yet, oldest first. */
   readonly #unclaimed = new Map<string, SagaResult>();
   readonly #unclaimedMax: number;
+  /** Schemas whose records are no ends. */
+  readonly #others = new Set<number>();
   #isOver = false;
 
   constructor(options: TailOptions, at: TopicPartition & { readonly offset: number }, onOver: () => void) {
@@ -78,20 +81,31 @@ export class Tail {
 
   /** Synchronous unless a schema must be learnt first: every record of the partition passes here. */
   #read(records: readonly LogRecord[], onFault: (reason: string) => void): Promise<void> | void {
-    for (const [index, record] of records.entries()) {
-      if (record.value === null || !ENDS.has(typeOf(record))) continue;
-      const decoded = this.#codec.decode(record.value);
+    for (const [index, { value }] of records.entries()) {
+      if (value === null || !this.#mayBeEnd(value)) continue;
+      const decoded = this.#codec.decode(value);
       if (decoded.status === 'unknown-schema') return this.#readLearning(records.slice(index)).catch((error: unknown) => onFault(messageOf(error)));
-      if (decoded.status === 'decoded') this.#onEnd(decoded);
+      this.#onDecoded(value, decoded);
     }
   }
 
   async #readLearning(records: readonly LogRecord[]): Promise<void> {
-    for (const record of records) {
-      if (record.value === null || !ENDS.has(typeOf(record))) continue;
-      const decoded = await decodeLearning(this.#codec, record.value);
-      if (decoded.status === 'decoded') this.#onEnd(decoded);
+    for (const { value } of records) {
+      if (value !== null && this.#mayBeEnd(value)) this.#onDecoded(value, await decodeLearning(this.#codec, value));
     }
+  }
+
+  /** What a schema's id stands for never changes: one record of each other type is decoded, and no more. */
+  #mayBeEnd(value: Uint8Array): boolean {
+    const schemaId = schemaIdOf(value);
+    return schemaId !== null && !this.#others.has(schemaId);
+  }
+
+  #onDecoded(value: Uint8Array, decoded: Exclude<DecodeOutcome, { readonly status: 'unknown-schema' }>): void {
+    if (decoded.status !== 'decoded') return;
+    const schemaId = schemaIdOf(value);
+    if (ENDS.has(decoded.type)) this.#onEnd(decoded);
+    else if (schemaId !== null) this.#others.add(schemaId);
   }
 
   #onEnd({ type, envelope: { correlationId, subSaga }, payload }: DecodedEvent): void {
@@ -117,11 +131,6 @@ export class Tail {
 /** Ends of one partition that are kept for handles whose result nobody has asked for; an older one is read from the log again. */
 const ENDS_KEPT_MAX = 10_000;
 const ENDS = new Set(['chorus.SagaCompleted', 'chorus.SagaFailed', 'chorus.SagaRefused']);
-
-const typeOf = ({ headers }: LogRecord): string => {
-  const type = headers['event-type'];
-  return type === undefined ? '' : Buffer.from(type.buffer, type.byteOffset, type.byteLength).toString('latin1');
-};
 
 const endOf = (type: string, payload: unknown): Pick<SagaResult, 'status' | 'reason'> => {
   if (type === 'chorus.SagaCompleted') return { status: 'COMPLETED', reason: erase<SagaCompleted>(payload).result };

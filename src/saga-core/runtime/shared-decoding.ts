@@ -5,8 +5,8 @@ import { decodeLearning } from './takeover.ts';
 /** A record as tasks fold it, or why it cannot be (yet). */
 export type Folding = { readonly status: 'folded'; readonly record: FoldedRecord } | Exclude<DecodeOutcome, { readonly status: 'decoded' }>;
 
-/** How many of a partition's latest records stay decoded: co-located tasks read the same batch within milliseconds. */
-const RING_RECORDS = 1_024;
+/** How many of a partition's latest records stay decoded: co-located tasks read the same batch within milliseconds. One fetch brings up to 1 MiB. */
+const RING_RECORDS = 4_096;
 
 /** The decodings of one process, by partition. */
 export class SharedDecoding {

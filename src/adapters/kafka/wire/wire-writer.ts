@@ -1,4 +1,6 @@
 const INITIAL_BYTES = 256;
+/** After a large batch a request has only a few fields left: they must not double the buffer. */
+const GROWTH_ROOM_BYTES = 1_024;
 const TWO_TO_32 = 0x1_0000_0000;
 
 /** Appends Kafka's primitive types to a growing buffer. One writer, one request. */
@@ -131,7 +133,7 @@ export class WireWriter {
     const at = this.#length;
     const needed = at + byteCount;
     if (needed > this.#buffer.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+      const grown = Buffer.allocUnsafe(Math.max(needed + GROWTH_ROOM_BYTES, this.#buffer.length * 2));
       this.#buffer.copy(grown, 0, 0, at);
       this.#buffer = grown;
     }

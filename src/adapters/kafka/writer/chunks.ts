@@ -11,12 +11,16 @@ export type PartitionChunks = { readonly key: string; readonly topic: string; re
 /** Groups by partition; the order given is kept within each. A record above the limit is a chunk of its own: the broker judges it. */
 export const chunksByPartition = (records: readonly RecordToWrite[]): PartitionChunks[] => {
   const partitions = new Map<string, PartitionChunks & { lastBytes: number }>();
+  let last: (PartitionChunks & { lastBytes: number }) | undefined;
   for (const record of records) {
-    const key = partitionKey(record);
     const recordBytes = encodedBytesMax(record);
-    const found = partitions.get(key);
+    // Neighbours mostly go to the same partition.
+    const found = last !== undefined && last.partition === record.partition && last.topic === record.topic ? last : partitions.get(partitionKey(record));
+    last = found;
     if (found === undefined) {
-      partitions.set(key, { key, topic: record.topic, partition: record.partition, chunks: [[record]], lastBytes: BATCH_HEADER_BYTES + recordBytes });
+      const key = partitionKey(record);
+      last = { key, topic: record.topic, partition: record.partition, chunks: [[record]], lastBytes: BATCH_HEADER_BYTES + recordBytes };
+      partitions.set(key, last);
       continue;
     }
     if (found.lastBytes + recordBytes > CHUNK_BYTES_MAX) {
