@@ -16,6 +16,8 @@ export type VendorCallRule =
   | 'calls-unconfirmed'
   /** What a predecessor may have done is concluded before that predecessor's call must have arrived. */
   | 'concludes-early'
+  /** What a look-up does not find is called again at once, at a vendor that makes a second effect of it. */
+  | 'calls-again-early'
   /** After a look-up the vendor is called however long the look-up took. */
   | 'calls-after-the-limit';
 
@@ -29,8 +31,12 @@ const CALM_TICKS_MAX = 400;
 const INSTANCE_COUNT = 5;
 const TASKS_MAX = 9;
 
-/** A vendor that knows keys repeats nothing and can be asked; with a blind one every call is an effect, and only an intent tells. */
-type Kind = 'keyed' | 'blind';
+/**
+ * A vendor that knows keys repeats nothing and can be asked; with the others every call is an effect, and an intent tells of it: an
+ * askable one can be asked, of a blind one nothing more is heard.
+ */
+const KINDS = ['keyed', 'askable', 'blind'] as const;
+type Kind = (typeof KINDS)[number];
 type Outcome = 'completed' | 'cancelled' | 'unknown';
 type LogRecord =
   | { readonly type: 'start' | 'compensate' | 'undone'; readonly id: number }
@@ -81,7 +87,7 @@ export const runVendorCalls = (seed: number, rule: VendorCallRule): string | nul
   const chance = chanceOf(seed);
   for (let warmUp = 0; warmUp < 5; warmUp++) chance.next();
   const world: World = {
-    chance, rule, log: [], kinds: Array.from({ length: INSTANCE_COUNT }, () => (chance.is(0.5) ? 'keyed' : 'blind')),
+    chance, rule, log: [], kinds: Array.from({ length: INSTANCE_COUNT }, () => KINDS[chance.below(KINDS.length)] ?? 'keyed'),
     effects: Array.from({ length: INSTANCE_COUNT }, () => ({ wasExecuted: false, liveCount: 0 })),
     wire: [], tasks: [], owner: null, epoch: 0, tick: 0, startedCount: 0,
   };
@@ -242,7 +248,7 @@ const decide = (world: World, task: Task, id: number): void => {
   if (known === undefined) return;
   if (known.outcome === null) {
     if (known.kind === 'keyed') decideKeyed(world, task, { id, known });
-    else decideBlind(world, task, { id, known });
+    else decideIntended(world, task, { id, known });
   } else if (known.mustUndo && !known.isUndone && known.outcome !== 'cancelled' && isConfirmed(world, task)) undo(world, task, id);
 };
 
@@ -263,12 +269,13 @@ const decideKeyed = (world: World, task: Task, { id, known }: Due): void => {
   else call(world, task, { id, untilTick });
 };
 
-const decideBlind = (world: World, task: Task, { id, known }: Due): void => {
+const decideIntended = (world: World, task: Task, { id, known }: Due): void => {
   if (known.intentBy === null) {
     if (known.mustUndo) conclude(task, id, 'cancelled');
     else say(task, { type: 'intent', id, by: task.number });
     return;
   }
+  if (known.intentBy !== task.number && known.kind === 'askable') return decideAskable(world, task, { id, known });
   if (known.intentBy !== task.number) {
     if (!isEarly(world, task)) conclude(task, id, 'unknown');
     return;
@@ -277,6 +284,19 @@ const decideBlind = (world: World, task: Task, { id, known }: Due): void => {
   if (!isConfirmed(world, task)) return;
   task.busy.add(id);
   call(world, task, { id, untilTick: world.tick + LIMIT });
+};
+
+/** A predecessor intended a call: what the vendor has is the answer, and what it has not may still be on the wire. */
+const decideAskable = (world: World, task: Task, { id, known }: Due): void => {
+  const isTooEarly = isEarly(world, task);
+  if (known.mustUndo || (isTooEarly && world.rule !== 'calls-again-early')) {
+    if (world.effects[id]?.wasExecuted === true) conclude(task, id, 'completed');
+    else if (!isTooEarly) conclude(task, id, 'cancelled');
+    return;
+  }
+  if (!isConfirmed(world, task)) return;
+  task.busy.add(id);
+  task.lookups.push({ id, answerAt: world.tick + 1 + world.chance.below(LIMIT), untilTick: world.tick + LIMIT });
 };
 
 const isConfirmed = ({ rule, tick }: World, task: Task): boolean => rule === 'calls-unconfirmed' || tick - task.confirmedAt < SESSION;
@@ -302,7 +322,7 @@ const call = (world: World, task: Task, { id, untilTick }: { readonly id: number
   world.wire.push({ at, arrive: () => {
     const effect = world.effects[id];
     if (effect === undefined) return;
-    if (world.kinds[id] === 'blind' || !effect.wasExecuted) effect.liveCount++;
+    if (world.kinds[id] !== 'keyed' || !effect.wasExecuted) effect.liveCount++;
     effect.wasExecuted = true;
     if (!task.isOver) conclude(task, id, isLost && world.kinds[id] === 'blind' ? 'unknown' : 'completed');
   } });

@@ -12,7 +12,8 @@ test.each([
   ['acts-behind-a-newer-claim', /step \d is cancelled, and its effect lives$/],
   ['calls-unconfirmed', /step \d is undone, and its effect lives$/],
   ['concludes-early', /step \d is undone, and its effect lives$/],
-  ['calls-after-the-limit', /step \d is cancelled, and its effect lives$/],
-] as const)('%s is caught', (rule, violation) => {
-  expect(firstViolation((seed) => runVendorCalls(seed, rule), { count: 5_000 })).toMatch(violation);
+  ['calls-again-early', /step \d took effect more than once$/, 5_500],
+  ['calls-after-the-limit', /step \d took effect more than once$/],
+] as const)('%s is caught', (rule, violation, from = 1) => {
+  expect(firstViolation((seed) => runVendorCalls(seed, rule), { from, count: 5_000 })).toMatch(violation);
 });

@@ -22,6 +22,8 @@ export type ChildSagaEnded = {
   readonly outcome: 'completed' | 'failed';
   readonly reason: string | null;
   readonly terminalEventId: string;
+  /** Wire bytes of the child's result: the output of the step that its definition names. */
+  readonly output: Uint8Array | null;
 };
 
 /** A step is undone, or its effect is kept by definition. */
@@ -201,6 +203,8 @@ export type StepAttemptFailed = {
   readonly cause: string;
   /** No earlier than this is the next attempt. */
   readonly nextAt: number;
+  /** The effect may have happened, by this attempt or an earlier one, and nothing definite was heard of it since. */
+  readonly outcomeUnknown: boolean;
 };
 
 /** Outcome of a step without a domain event of its own, or skipped. */
@@ -309,6 +313,7 @@ export const childSagaEnded: EventType<ChildSagaEnded> = eventType('chorus.Child
   { name: 'outcome', type: 'string', 'chorus:values': ['completed', 'failed'] },
   { name: 'reason', type: ['null', 'string'], default: null },
   { name: 'terminalEventId', type: 'string' },
+  { name: 'output', type: ['null', 'bytes'], default: null, doc: 'Wire bytes of the child\'s result: the output of the step that its definition names.' },
 ] });
 
 export const compensationCompleted: EventType<CompensationCompleted> = eventType('chorus.CompensationCompleted', { type: 'record', name: 'CompensationCompleted', namespace: 'chorus', doc: 'A step is undone, or its effect is kept by definition.', fields: [
@@ -427,6 +432,7 @@ export const stepAttemptFailed: EventType<StepAttemptFailed> = eventType('chorus
   { name: 'attempt', type: 'int', doc: 'From 1.' },
   { name: 'cause', type: 'string' },
   { name: 'nextAt', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'No earlier than this is the next attempt.' },
+  { name: 'outcomeUnknown', type: 'boolean', default: false, doc: 'The effect may have happened, by this attempt or an earlier one, and nothing definite was heard of it since.' },
 ] });
 
 export const stepCompleted: EventType<StepCompleted> = eventType('chorus.StepCompleted', { type: 'record', name: 'StepCompleted', namespace: 'chorus', doc: 'Outcome of a step without a domain event of its own, or skipped.', fields: [

@@ -23,5 +23,21 @@ export const dependantsOf = (saga: SagaShape, name: string): ReadonlySet<string>
   return found;
 };
 
+/** Every step that must be complete before `name` is: those it depends on, and those that end its items, directly or not. */
+export const waitsFor = (saga: SagaShape, name: string): ReadonlySet<string> => {
+  const found = new Set<string>();
+  const visit = (step: StepDefinition | undefined): void => {
+    if (step === undefined) return;
+    const until = step.forEach !== undefined && 'arriving' in step.forEach ? step.forEach.until : [];
+    for (const other of [...dependenciesOf(step), ...until]) {
+      if (found.has(other)) continue;
+      found.add(other);
+      visit(saga.steps[other]);
+    }
+  };
+  visit(saga.steps[name]);
+  return found;
+};
+
 /** The steps whose outputs a handler of `step` may read. */
 export const readableBy = (step: StepDefinition): readonly string[] => [...dependenciesOf(step), ...(step.reads ?? [])];

@@ -9,7 +9,10 @@ export type EffectSignal = { readonly aborted: boolean; readonly reason?: unknow
 /** Behaviour of an effect step. Every call in it carries the idempotency key and takes the signal. */
 export type EffectHandler<Definition extends SagaShape> = {
   readonly execute: (context: SagaContext<Definition>, signal: AbortSignalLike) => Promise<StepResult>;
-  /** What did the vendor make of this key? Required unless the effect is idempotent at the vendor. */
+  /**
+   * What did the vendor make of this key? Required unless the effect is idempotent at the vendor, or declares an intent. Only what it
+   * says for certain (completed, `absent`, terminal) clears an earlier unknown outcome; a look-up that fails for now is `transient`.
+   */
   readonly reconcile?: (context: SagaContext<Definition>, signal: AbortSignalLike) => Promise<Reconciled>;
   /** `data` is the value of the outcome's compensationData, or null (an uncertain step has none). */
   readonly compensate?: (context: SagaContext<Definition>, data: unknown, failure: FailureView, signal: AbortSignalLike) => Promise<CompensationResult>;

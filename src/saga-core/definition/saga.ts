@@ -41,7 +41,7 @@ export type SagaShape = {
   /** Highest number of the step table, constant. */
   readonly totalSteps: number;
   readonly steps: Readonly<Record<string, StepDefinition>>;
-  /** The step whose output is the saga's result: what a parent's child step takes as its own output, and what `handle.result()` gives. */
+  /** The step whose output is the saga's result: what a parent's child step takes as its own output, under either kind of id. SagaCompleted does not carry it. */
   readonly result?: string;
   readonly completed: Ending;
   readonly failed: Ending;

@@ -78,7 +78,11 @@ export type EffectStep = StepCommon & {
   readonly kind: 'effect';
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
-  /** StepStarted is committed before the call: for effects neither idempotent at the vendor nor to be looked up. */
+  /**
+   * StepStarted is committed before the call: for effects of which the vendor makes two when it is called twice with one key.
+   * Without `reconcile` an unknown outcome is final; with one, an owner that took over only asks, and calls again no earlier
+   * than two limits after it went live. Without an intent the vendor is taken to be idempotent by key.
+   */
   readonly intent?: boolean;
 };
 

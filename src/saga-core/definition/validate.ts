@@ -1,7 +1,7 @@
 import type { EventType } from '#contracts/core';
-import { dependantsOf, dependenciesOf, readableBy } from './graph.ts';
+import { dependantsOf, dependenciesOf, readableBy, waitsFor } from './graph.ts';
 import type { SagaShape } from './saga.ts';
-import type { OutputType, StepDefinition } from './step.ts';
+import type { OutputType, RetryPolicy, StepDefinition } from './step.ts';
 
 const STEP_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 /** Steps are kept as bits of one integer. */
@@ -23,6 +23,8 @@ const nameFaults = (saga: SagaShape): string[] => {
   if (!Number.isInteger(saga.version) || saga.version < 1) faults.push('version must be an integer from 1');
   if (!(saga.timeoutMs >= 0)) faults.push('timeoutMs must be 0 (none) or more');
   const names = Object.keys(saga.steps);
+  if (!Number.isInteger(saga.totalSteps) || saga.totalSteps < 1) faults.push('totalSteps must be an integer from 1');
+  if (saga.initiator.trim() === '') faults.push('initiator must name a participant');
   if (names.length === 0) faults.push('a saga needs at least one step');
   if (names.length > STEPS_MAX) faults.push(`${names.length} steps, at most ${STEPS_MAX}`);
   for (const name of names) if (!STEP_NAME.test(name)) faults.push(`step ${JSON.stringify(name)} must be snake_case, at most 64 characters`);
@@ -32,24 +34,77 @@ const nameFaults = (saga: SagaShape): string[] => {
 const referenceFaults = (saga: SagaShape, name: string, step: StepDefinition): string[] => {
   const faults: string[] = [];
   const known = (other: string, role: string): void => {
-    if (!(other in saga.steps)) faults.push(`step ${name}: ${role} names unknown step ${JSON.stringify(other)}`);
+    if (!Object.hasOwn(saga.steps, other)) faults.push(`step ${name}: ${role} names unknown step ${JSON.stringify(other)}`);
   };
   for (const dependency of dependenciesOf(step)) known(dependency, 'after');
   for (const read of step.reads ?? []) known(read, 'reads');
   for (const read of step.undoReads ?? []) known(read, 'undoReads');
-  if (step.when !== undefined && !(step.when in (saga.predicates ?? {}))) faults.push(`step ${name}: no predicate ${JSON.stringify(step.when)}`);
-  if (step.forEach !== undefined && 'listed' in step.forEach && !(step.forEach.listed in (saga.listings ?? {}))) faults.push(`step ${name}: no listing ${JSON.stringify(step.forEach.listed)}`);
+  if (step.when !== undefined && !Object.hasOwn(saga.predicates ?? {}, step.when)) faults.push(`step ${name}: no predicate ${JSON.stringify(step.when)}`);
+  if (step.forEach !== undefined && 'listed' in step.forEach && !Object.hasOwn(saga.listings ?? {}, step.forEach.listed)) faults.push(`step ${name}: no listing ${JSON.stringify(step.forEach.listed)}`);
   if (step.forEach !== undefined && 'arriving' in step.forEach) for (const until of step.forEach.until) known(until, 'forEach.until');
   if (step.after !== 'start' && dependenciesOf(step).length === 0) faults.push(`step ${name}: after names no step (use 'start')`);
   return faults;
 };
 
+const retryFaults = (where: string, retry: RetryPolicy): string[] => {
+  const faults: string[] = [];
+  if (!Number.isInteger(retry.maxAttempts) || retry.maxAttempts < 1) faults.push(`${where}: retry.maxAttempts must be an integer from 1`);
+  for (const [name, waitMs] of Object.entries({ initialDelayMs: retry.initialDelayMs, maxDelayMs: retry.maxDelayMs, firstDelayMs: retry.firstDelayMs ?? 0 })) {
+    if (!(waitMs >= 0 && Number.isFinite(waitMs))) faults.push(`${where}: retry.${name} must be 0 or more milliseconds`);
+  }
+  if (!(retry.multiplier >= 1 && Number.isFinite(retry.multiplier))) faults.push(`${where}: retry.multiplier must be at least 1`);
+  return faults;
+};
+
+const isLimit = (timeoutMs: number): boolean => timeoutMs > 0 && Number.isFinite(timeoutMs);
+
 const limitFaults = (name: string, step: StepDefinition): string[] => {
   const faults: string[] = [];
-  if (step.kind === 'effect' && !(step.timeoutMs > 0)) faults.push(`step ${name}: an effect needs timeoutMs > 0`);
-  if (step.kind === 'effect' && !(step.retry.maxAttempts >= 1)) faults.push(`step ${name}: retry.maxAttempts must be at least 1`);
+  if (step.kind === 'effect' && !isLimit(step.timeoutMs)) faults.push(`step ${name}: an effect needs timeoutMs > 0`);
+  if (step.kind === 'effect') faults.push(...retryFaults(`step ${name}`, step.retry));
+  if (step.compensation.kind !== 'none') {
+    faults.push(...retryFaults(`step ${name}, compensation`, step.compensation.retry));
+    if (!isLimit(step.compensation.timeoutMs)) faults.push(`step ${name}, compensation: needs timeoutMs > 0`);
+  }
+  if (step.owner.trim() === '') faults.push(`step ${name}: owner must name a participant`);
+  if (!Number.isInteger(step.number) || step.number < 0) faults.push(`step ${name}: number must be an integer from 0`);
   if (step.kind === 'await' && !(step.timeoutMs >= 0)) faults.push(`step ${name}: timeoutMs must be 0 (none) or more`);
   if (step.compensation.kind === 'none' && step.compensation.why.trim() === '') faults.push(`step ${name}: none() needs a reason`);
+  return faults;
+};
+
+/** Children under the parent's id are told apart by their type alone. */
+const childFaults = (saga: SagaShape): string[] => {
+  const faults: string[] = [];
+  const inherited = new Set<string>();
+  for (const [name, step] of Object.entries(saga.steps)) {
+    if (step.kind !== 'child' || step.id !== 'inherited') continue;
+    if (step.forEach !== undefined) faults.push(`step ${name}: the items of a forEach cannot share the parent's id; give each child an id of its own (id: 'own')`);
+    if (inherited.has(step.saga)) faults.push(`step ${name}: a second child ${step.saga} under the parent's id; give it an id of its own (id: 'own')`);
+    inherited.add(step.saga);
+  }
+  return faults;
+};
+
+const typesOf = (saga: SagaShape): readonly EventType<unknown>[] => [
+  saga.start,
+  ...Object.values(saga.steps).flatMap((step) => [
+    ...eventTypesOf(step),
+    ...(step.kind === 'await' ? step.listensTo : []),
+    ...(step.forEach !== undefined && 'arriving' in step.forEach ? [step.forEach.arriving] : []),
+  ]),
+  ...[saga.completed.emits, saga.failed.emits].flatMap((type) => (type === null ? [] : [type])),
+];
+
+/** A record names its type by name alone. */
+const eventFaults = (saga: SagaShape): string[] => {
+  const known = new Map<string, EventType<unknown>>();
+  const faults: string[] = [];
+  for (const type of typesOf(saga)) {
+    const other = known.get(type.name);
+    if (other !== undefined && other !== type && JSON.stringify(other.schema) !== JSON.stringify(type.schema)) faults.push(`two event types are named ${type.name}`);
+    known.set(type.name, type);
+  }
   return faults;
 };
 
@@ -58,9 +113,10 @@ const orderFaults = (saga: SagaShape): string[] => {
   for (const [name, step] of Object.entries(saga.steps)) {
     const dependants = dependantsOf(saga, name);
     if (dependants.has(name)) faults.push(`step ${name} depends on itself`);
+    else if (waitsFor(saga, name).has(name)) faults.push(`step ${name} waits for itself: its items, or those of a step it waits for, end only after it (forEach.until)`);
     for (const read of readableBy(step)) if (dependants.has(read)) faults.push(`step ${name} reads ${read}, which comes after it`);
   }
-  if (saga.result !== undefined && !(saga.result in saga.steps)) faults.push(`result names unknown step ${JSON.stringify(saga.result)}`);
+  if (saga.result !== undefined && !Object.hasOwn(saga.steps, saga.result)) faults.push(`result names unknown step ${JSON.stringify(saga.result)}`);
   const anchored = Object.values(saga.steps).some((step) => step.after === 'start');
   if (!anchored) faults.push('no step starts: one must be after the start');
   return faults;
@@ -69,6 +125,6 @@ const orderFaults = (saga: SagaShape): string[] => {
 /** Everything wrong with a definition; empty means well defined. */
 export const definitionFaults = (saga: SagaShape): readonly string[] => {
   const steps = Object.entries(saga.steps);
-  const local = [...nameFaults(saga), ...steps.flatMap(([name, step]) => [...referenceFaults(saga, name, step), ...limitFaults(name, step)])];
+  const local = [...nameFaults(saga), ...childFaults(saga), ...eventFaults(saga), ...steps.flatMap(([name, step]) => [...referenceFaults(saga, name, step), ...limitFaults(name, step)])];
   return local.length > 0 ? local : orderFaults(saga);
 };

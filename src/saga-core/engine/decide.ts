@@ -3,7 +3,7 @@ import type { Completed, StepFailure } from '../definition/results.ts';
 import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, has } from './compile.ts';
 import { isDue, isEveryStepDone, isLaidToRestWhole, isReady, mayCompensate, readyAtMs } from './readiness.ts';
-import { CHILD_COMPLETED, EMPTY_SLOT, type Instance, isEnded, itemsOf, type Slot } from './state.ts';
+import { type ChildEnd, EMPTY_SLOT, type Instance, isEnded, itemsOf, type Slot } from './state.ts';
 
 /** What is due for one (step, item), or for the instance's lifecycle. The shell carries it out and records what came of it. */
 export type Action =
@@ -31,8 +31,6 @@ export type Action =
   | { readonly do: 'fail-undo'; readonly step: CompiledStep; readonly item: string | null; readonly reason: string }
   | { readonly do: 'complete' }
   | { readonly do: 'fail' };
-
-export type ChildEnd = { readonly isCompleted: boolean; readonly reason: string; readonly output: Uint8Array | null; readonly eventId: string };
 
 /** What decide may look at beside the instance. All of it is a function of the log, of time, or of what is under way here. */
 export type DecisionWorld = {
@@ -80,7 +78,8 @@ export const keyOfAction = (action: Action): string => {
 
 /** Everything this participant has to do about the instance now, and when to ask again without a further record. */
 export const decide = (instance: Instance, world: DecisionWorld): Decision => {
-  if (isEnded(instance)) return { actions: [], wakeAtMs: null };
+  // While the own end is on its way nothing more is begun: it would lie behind the end.
+  if (isEnded(instance) || world.isBusy(END_KEY)) return { actions: [], wakeAtMs: null };
   const found: Findings = { instance, world, isRunning: instance.status === 'RUNNING', actions: [], wakeAtMs: null };
   if (instance.saga.isInitiator) lifecycle(found);
   if (instance.status !== 'PENDING') for (const step of instance.saga.owned) considerStep(found, step);
@@ -133,7 +132,7 @@ const considerStep = (found: Findings, step: CompiledStep): void => {
   const { isRunning } = found;
   if (isRunning ? !isReady(instance, step) : !has(instance.triggered, step.index)) return;
   const whole = instance.slots[step.index];
-  if (step.definition.forEach !== undefined && whole?.outcome == null && isRunning && isHandledWhole(found, step, whole)) return;
+  if (step.definition.forEach !== undefined && whole?.outcome == null && (isRunning ? isHandledWhole(found, step, whole) : isUnopened(found, step, whole))) return;
   for (const [item, slot] of slotsOf(instance, step)) {
     if (step.definition.forEach !== undefined && item === null) continue;
     const place = { step, item, slot: slot ?? EMPTY_SLOT };
@@ -150,6 +149,13 @@ const isHandledWhole = (found: Findings, step: CompiledStep, whole: Slot | undef
   const listing = found.instance.saga.definition.listings?.[forEach.listed];
   const items = found.world.ask(() => uniqueOf(listing?.(found.world.outputsOf(found.instance)) ?? []));
   add(found, items.ok ? { do: 'open', step, items: items.value } : { do: 'fail-step', step, item: null, reason: `listing ${forEach.listed}: ${items.fault}` });
+  return true;
+};
+
+/** Triggered, but its list was not opened before the set froze: its one answer is that nothing ran. */
+const isUnopened = (found: Findings, step: CompiledStep, whole: Slot | undefined): boolean => {
+  if (step.arrivingType !== null || whole?.isStarted === true) return false;
+  add(found, { do: 'cancel', step, item: null });
   return true;
 };
 
@@ -213,7 +219,7 @@ const child = (found: Findings, { step, item, slot }: Place): void => {
   const { isRunning } = found;
   if (step.definition.kind !== 'child') return;
   if (!slot.isStarted) return add(found, isRunning ? { do: 'spawn', step, item } : { do: 'cancel', step, item });
-  const child = step.definition.id === 'inherited' ? found.world.endedChild(found.instance, step) : ownChildEnd(slot);
+  const child = step.definition.id === 'inherited' ? found.world.endedChild(found.instance, step) : slot.childEnd;
   if (child !== null) return add(found, { do: 'answer-child', step, item, child });
   if (!isRunning && slot.compensation === 'none' && !found.world.isBusy(compensationKey(step, item))) add(found, { do: 'stop-child', step, item });
 };
@@ -244,9 +250,6 @@ const isDueAt = (found: Findings, atMs: number): boolean => {
 const add = (found: Findings, action: Action): void => {
   if (!found.world.isBusy(keyOfAction(action))) found.actions.push(action);
 };
-
-const ownChildEnd = (slot: Slot): ChildEnd | null =>
-  slot.openedBy === null ? null : { isCompleted: slot.outcomeReason === CHILD_COMPLETED, reason: slot.outcomeReason, output: null, eventId: slot.openedBy };
 
 type SlotEntry = readonly [item: string | null, slot: Slot | undefined];
 const slotsOf = (instance: Instance, step: CompiledStep): readonly SlotEntry[] => {

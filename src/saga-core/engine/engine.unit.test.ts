@@ -211,6 +211,20 @@ describe('quarantine', () => {
     expect(named.instance.status).toBe('MANUAL_REQUIRED');
   });
 
+  test('an action that nobody knows is void, and so is one before the quarantine is on the log', () => {
+    expect(stuck().quarantined('b').order('reopen').lastRefusal).toBe('VOID');
+    const fold = stuck().order('retry', 'b');
+    expect(fold.lastRefusal).toBe('VOID');
+    expect(fold.quarantined('b').lastRefusal).toBeNull();
+    expect(fold.order('retry', 'b').due()).toEqual(['compensate b']);
+  });
+
+  test('a quarantine that was declared done by hand while its record was on its way is void', () => {
+    const fold = new Fold(fork).done('a').done('b').failed('any').requested().failed('all', { errorKind: 'Cancelled' }).undoFailed('a').quarantined('a').undoFailed('b').order('resolve');
+    expect(fold.quarantined('b').lastRefusal).toBe('VOID');
+    expect(fold.due()).toEqual(['excuse a', 'excuse b']);
+  });
+
   test('compensate is void but while running, and given twice it counts once', () => {
     expect(new Fold(chain).done('a').failed('b').requested().order('compensate').lastRefusal).toBe('VOID');
     expect(stuck().quarantined('b').order('compensate').lastRefusal).toBe('VOID');
@@ -269,6 +283,28 @@ describe('forEach', () => {
     expect(opens(new Fold(none_).done('a'), null).due()).toEqual(['execute after']);
   });
 
+  test('a list that was triggered but not opened before the request is answered by its owner before the end', () => {
+    const fold = new Fold(listed).done('a').requested();
+    expect(fold.due(['f:each'])).toEqual([]);
+    expect(fold.due()).toEqual(['cancel each']);
+    expect(fold.failed('each', { errorKind: 'Cancelled' }).due()).toEqual(['compensate a']);
+  });
+
+  test('items opened by a record behind the request are answered one by one', () => {
+    const fold = opens(new Fold(listed).done('a').requested(), 'x', 'y', null);
+    expect(fold.due()).toEqual(['conclude each/x', 'conclude each/y']);
+    expect(fold.done('each', 'x').failed('each', { errorKind: 'Cancelled' }, 'y').due()).toEqual(['compensate each/x']);
+    expect(fold.undone('each', 'x').due()).toEqual(['compensate a']);
+  });
+
+  test('a listed item is opened by its first start record and intended, or begun, by its second', () => {
+    const fold = opens(new Fold(listed).done('a'), 'x', 'y', null);
+    expect(fold.instance.items?.[1]?.get('x')?.isStarted).toBe(false);
+    expect(opens(fold, 'x').instance.items?.[1]?.get('x')?.isStarted).toBe(true);
+    const entities = sagaOf({ each: erase({ kind: 'entity', owner: 'o', number: 1, after: 'start', entity: 'x', output: null, compensation: none('n'), forEach: { listed: 'all' } }) }, { listings: { all: () => ['x'] } });
+    expect(opens(new Fold(entities), 'x', null).due()).toEqual([]);
+  });
+
   test('each item is undone on its own, also where the step as a whole failed', () => {
     const fold = opens(new Fold(listed).done('a'), 'x', 'y', null).done('each', 'x').failed('each', {}, 'y').requested('each');
     expect(fold.due()).toEqual(['compensate each/x']);
@@ -279,6 +315,43 @@ describe('forEach', () => {
     const fold = comes(new Fold(arriving).failed('a').requested(), 'late');
     expect(fold.due()).toEqual(['conclude each/late']);
     expect(fold.done('each', 'late').due()).toEqual(['compensate each/late']);
+  });
+});
+
+describe('what stays so, whatever arrives', () => {
+  const late = (saga: Partial<SagaShape> = {}) => sagaOf({ a: effect('start'), each: erase({ kind: 'entity', owner: 'o', number: 1, after: 'start', entity: 'x', output: null, compensation: none('n'), forEach: { arriving: arrived, until: ['a'] } }), s: effect('each') }, saga);
+  const comes = (fold: Fold, item: string): Fold => fold.add(arrived, { text: '' }, { stepName: 'each', stepItem: item });
+
+  test('a step once triggered stays triggered when an item arrives late: its success after the request is undone', () => {
+    const fold = new Fold(late()).done('a');
+    expect(fold.due()).toEqual(['execute s']);
+    comes(fold, 'x').requested().done('s').done('each', 'x');
+    expect(fold.lastRefusal).toBeNull();
+    expect(fold.due()).toEqual(['compensate a', 'compensate s']);
+    expect(fold.undone('a').undone('s').due()).toEqual(['fail']);
+  });
+
+  test('while its own end is on its way, nothing more is begun', () => {
+    const fold = new Fold(late()).done('a').done('s');
+    expect(fold.due()).toEqual(['complete']);
+    expect(comes(fold, 'x').due(['end'])).toEqual([]);
+    expect(fold.due()).toEqual(['command each/x']);
+  });
+
+  test('an outcome before its dependencies, before the start, or outside the frozen set, changes nothing', () => {
+    expect(new Fold(chain).done('b').lastRefusal).toBe('ILLEGAL_TRANSITION');
+    expect(new Fold(chain).failed('b').lastRefusal).toBe('ILLEGAL_TRANSITION');
+    expect(new Fold(chain, { isPending: true }).done('a').lastRefusal).toBe('ILLEGAL_TRANSITION');
+    const fold = new Fold(chain).failed('a').requested().done('b');
+    expect(fold.lastRefusal).toBe('ILLEGAL_TRANSITION');
+    expect(fold.due()).toEqual(['fail']);
+  });
+
+  test('a record that is refused is not heard by those who wait', () => {
+    const saga = sagaOf({ each: effect('start', { forEach: { arriving: arrived, until: ['w'] } }), w: erase({ kind: 'await', owner: 'o', number: 1, after: 'start', output: null, timeoutMs: 0, onLimit: 'fail', listensTo: [arrived], compensation: none('waits') }) });
+    const fold = comes(comes(new Fold(saga), 'x'), 'x');
+    expect(fold.lastRefusal).toBe('DUPLICATE');
+    expect(fold.instance.awaits).toEqual([undefined, 1]);
   });
 });
 
@@ -301,6 +374,24 @@ describe('await steps', () => {
     expect(counted(wait(onLimit, 0)).done('a').decide()).toEqual({ actions: [], wakeAtMs: null });
   });
 
+  test('the limit runs from the end of a list without items, and from the record that ends the arriving', () => {
+    const w: StepDefinition = erase({ kind: 'await', owner: 'o', number: 1, after: 'each', output: null, timeoutMs: 5_000, onLimit: 'fail', listensTo: [told], compensation: none('waits') });
+    const empty = new Fold(sagaOf({ a: effect('start'), each: effect('a', { forEach: { listed: 'all' } }), w }, { listings: { all: () => [] } }));
+    const closed = new Fold(sagaOf({ a: effect('start'), each: effect('start', { forEach: { arriving: arrived, until: ['a'] } }), w })).add(arrived, { text: '' }, { stepName: 'each', stepItem: 'x' }).done('each', 'x');
+    for (const fold of [empty, closed]) fold.nowMs = 60_000;
+    empty.done('a').add(stepStarted, { stepName: 'each', phase: 'execute', idempotencyKey: '' }, { stepName: 'each' });
+    for (const fold of [empty, closed.done('a')]) expect(fold.decide()).toMatchObject({ actions: [], wakeAtMs: 65_000 });
+  });
+
+  test('where any of several is enough, the limit runs from the first that is whole, not from its first item', () => {
+    const w: StepDefinition = erase({ kind: 'await', owner: 'o', number: 1, after: { any: ['each', 'b'] }, output: null, timeoutMs: 5_000, onLimit: 'fail', listensTo: [told], compensation: none('waits') });
+    const fold = new Fold(sagaOf({ each: effect('start', { forEach: { listed: 'all' } }), b: effect('start'), w }, { listings: { all: () => ['x', 'y'] } }));
+    for (const item of ['x', 'y', null]) fold.add(stepStarted, { stepName: 'each', phase: 'execute', idempotencyKey: '' }, { stepName: 'each', stepItem: item });
+    fold.done('each', 'x');
+    fold.nowMs = 60_000;
+    expect(fold.done('each', 'y').decide(['f:b'])).toMatchObject({ actions: [], wakeAtMs: 65_000 });
+  });
+
   test('a request cancels a wait without an answer, and hears one that is there', () => {
     expect(counted(wait('fail')).done('a').requested().due()).toEqual(['cancel w']);
     expect(counted(wait('fail')).done('a').add(told, { text: '' }).requested().due()).toEqual(['answer w']);
@@ -310,7 +401,7 @@ describe('await steps', () => {
 describe('children', () => {
   const parent = (id: 'inherited' | 'own', more: Partial<StepDefinition> = {}): SagaDefinition => sagaOf({ k: erase({ kind: 'child', owner: 'o', number: 1, after: 'start', saga: 'kid', id, output: null, compensation: none('ends'), ...more }) });
   const spawned = (saga: SagaDefinition, world: Partial<DecisionWorld> = {}): Fold => new Fold(saga, { world }).add(stepStarted, { stepName: 'k', phase: 'execute', idempotencyKey: '' }, { stepName: 'k' });
-  const reports = (fold: Fold, outcome: string, id = childSagaId('i', 'k', null)): Fold => fold.add(childSagaEnded, { childSagaType: 'kid', childCorrelationId: id, outcome, reason: 'r', terminalEventId: 't' });
+  const reports = (fold: Fold, outcome: string, id = childSagaId('i', 'k', null)): Fold => fold.add(childSagaEnded, { childSagaType: 'kid', childCorrelationId: id, outcome, reason: 'r', terminalEventId: 't', output: null });
 
   test('of an own id: what it reports is its step\'s answer, once, and only its own', () => {
     expect(new Fold(parent('own')).due()).toEqual(['spawn k']);
@@ -320,6 +411,20 @@ describe('children', () => {
     expect(reports(fold, 'failed').lastRefusal).toBe('DUPLICATE');
     expect(reports(spawned(parent('own')), 'completed', 'stranger').lastRefusal).toBe('UNKNOWN_STEP');
     expect(reports(spawned(parent('own')), 'failed').decide().actions).toMatchObject([{ do: 'answer-child', child: { isCompleted: false, reason: 'child failed: r' } }]);
+  });
+
+  test('of items, listed or arrived: each is begun once and answered by its own child\'s report', () => {
+    const kids = parent('own');
+    const listed = new Fold(sagaOf({ k: erase({ ...kids.steps['k'], forEach: { listed: 'all' } }) }, { listings: { all: () => ['x', 'y'] } }));
+    for (const item of ['x', 'y', null]) listed.add(stepStarted, { stepName: 'k', phase: 'execute', idempotencyKey: '' }, { stepName: 'k', stepItem: item });
+    expect(listed.due()).toEqual(['spawn k/x', 'spawn k/y']);
+    const came = new Fold(parent('own', { forEach: { arriving: arrived, until: [] } })).add(arrived, { text: '' }, { stepName: 'k', stepItem: 'x' });
+    expect(came.due()).toEqual(['spawn k/x']);
+    for (const fold of [listed, came]) {
+      fold.add(stepStarted, { stepName: 'k', phase: 'execute', idempotencyKey: '' }, { stepName: 'k', stepItem: 'x' });
+      expect(fold.due(['f:k/y'])).toEqual([]);
+      expect(reports(fold, 'completed', childSagaId('i', 'k', 'x')).due(['f:k/y'])).toEqual(['answer-child k/x']);
+    }
   });
 
   test('of the parent\'s id: its end is asked of the partition', () => {

@@ -5,9 +5,9 @@ import {
 import { erase } from '#kernel';
 import type { AwaitHandler, Fact } from '../definition/handlers.ts';
 import { childSagaId } from './child-id.ts';
-import type { CompiledSaga, CompiledStep } from './compile.ts';
-import { isEveryStepDone, triggeredNow } from './readiness.ts';
-import { CHILD_COMPLETED, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot } from './state.ts';
+import { type CompiledSaga, type CompiledStep, has } from './compile.ts';
+import { isEveryStepDone, isReady, triggeredNow } from './readiness.ts';
+import { EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot } from './state.ts';
 
 /** A record that changed nothing, and why: counted and logged, state unchanged. */
 export type Refusal = 'DUPLICATE' | 'AFTER_END' | 'ILLEGAL_TRANSITION' | 'UNKNOWN_STEP' | 'VOID';
@@ -51,6 +51,7 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
     compensateOrder: null,
     resolvedBy: null,
     isResolvedWhole: false,
+    reachedAtMs: null,
     triggered: 0,
     requestEventId: '',
     lastAnswerEventId: envelope.eventId,
@@ -64,8 +65,16 @@ export const evolve = (instance: Instance, record: FoldedRecord): Evolved => {
   if (isEnded(instance)) return { instance, refused: 'AFTER_END' };
   const draft: Draft = { ...instance, lastOffset: record.offset };
   const verdict = dispatch(draft, record);
-  if (draft.saga.listenedTypes.has(record.type)) foldAwaits(draft, record);
+  if (verdict === null && draft.saga.listenedTypes.has(record.type)) foldAwaits(draft, record);
+  if (verdict === null && draft.status === 'RUNNING' && draft.saga.arrivingTypes.size > 0) noteReached(draft, record.envelope.occurredAt);
   return { instance: draft, refused: verdict };
+};
+
+/** What is triggered stays triggered, whatever arrives behind it. */
+const noteReached = (draft: Draft, atMs: number): void => {
+  for (const { index } of draft.saga.steps.filter((step) => draft.reachedAtMs?.[step.index] === undefined && isReady(draft, step))) {
+    draft.reachedAtMs = replaced(draft.reachedAtMs ?? draft.slots.map(() => undefined), index, atMs);
+  }
 };
 
 const dispatch = (draft: Draft, record: FoldedRecord): Verdict => {
@@ -117,11 +126,15 @@ const onCompensationRequested = (draft: Draft, record: FoldedRecord): Verdict =>
 const onQuarantined = (draft: Draft, record: FoldedRecord): Verdict => {
   const at = placeOf(draft, record);
   const slot = at === null ? undefined : slotOf(draft, at.step, at.item);
+  // "All that is left" was declared done by hand while this record was on its way.
+  if (slot?.compensation === 'excused' || (draft.isResolvedWhole && slot?.compensation === 'done')) return 'VOID';
   if (at === null || slot?.compensation !== 'failed') return 'ILLEGAL_TRANSITION';
   putSlot(draft, at, { ...slot, compensation: 'quarantined' });
   settle(draft);
   return null;
 };
+
+const QUARANTINE_ACTIONS: ReadonlySet<string> = new Set(['retry', 'skip', 'resolve']);
 
 const onOperatorAction = (draft: Draft, record: FoldedRecord): Verdict => {
   const { action, step, stepItem, user, reason } = erase<OpsOperatorAction>(record.payload());
@@ -130,9 +143,10 @@ const onOperatorAction = (draft: Draft, record: FoldedRecord): Verdict => {
     draft.compensateOrder = { eventId: record.envelope.eventId, user: `${user}: ${reason}` };
     return null;
   }
-  if (draft.status !== 'MANUAL_REQUIRED') return 'VOID';
+  if (draft.status !== 'MANUAL_REQUIRED' || !QUARANTINE_ACTIONS.has(action)) return 'VOID';
   const waiting = quarantinedSlots(draft);
-  const named = waiting.filter((at) => (step === null || at.step.name === step) && (stepItem === null || at.item === stepItem));
+  // What failed but is not quarantined yet: nobody has been told of it, and the record that tells is on its way.
+  const named = waiting.filter((at) => at.slot.compensation === 'quarantined' && (step === null || at.step.name === step) && (stepItem === null || at.item === stepItem));
   if (named.length === 0) return 'VOID';
   // `resolve` declares everything done that is left; the other two are about what they name.
   const released = action === 'resolve' ? waiting : named;
@@ -192,20 +206,36 @@ const onStepStarted = (draft: Draft, place: Place, slot: Slot, record: FoldedRec
     return null;
   }
   if (slot.outcome !== null) return 'DUPLICATE';
-  putSlot(draft, place, { ...slot, isStarted: true, openedAtMs: slot.openedBy === null ? record.envelope.occurredAt : slot.openedAtMs });
+  if (isOutOfOrder(draft, place.step)) return 'ILLEGAL_TRANSITION';
+  putSlot(draft, place, { ...slot, isStarted: !isOpening(place, slot), openedAtMs: slot.openedBy === null ? record.envelope.occurredAt : slot.openedAtMs });
   return null;
 };
 
+/** I3: nobody acts for a step before its dependencies are complete; once the set is frozen, only for what is in it. */
+const isOutOfOrder = (draft: Draft, step: CompiledStep): boolean => {
+  if (draft.status === 'PENDING') return true;
+  return draft.status === 'RUNNING' ? !isReady(draft, step) : !has(draft.triggered, step.index);
+};
+
+/**
+ * The first StepStarted of a listed item opens it; an intent, and a child's start, are a second one. With an entity's item the
+ * command is sent in the same transaction: opened is started.
+ */
+const isOpening = ({ step, item }: Place, slot: Slot): boolean =>
+  slot === EMPTY_SLOT && item !== null && step.arrivingType === null && step.definition.kind !== 'entity';
+
 const onAttemptFailed = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
-  const { phase, attempt, nextAt } = erase<StepAttemptFailed>(record.payload());
+  const { phase, attempt, nextAt, outcomeUnknown } = erase<StepAttemptFailed>(record.payload());
+  if (phase === 'execute' && isOutOfOrder(draft, place.step)) return 'ILLEGAL_TRANSITION';
   putSlot(draft, place, phase === 'compensate'
     ? { ...slot, compensationAttempts: attempt, compensationNextAtMs: nextAt }
-    : { ...slot, attempts: attempt, nextAtMs: nextAt });
+    : { ...slot, attempts: attempt, nextAtMs: nextAt, isUncertain: outcomeUnknown });
   return null;
 };
 
 const onCompleted = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
   if (slot.outcome !== null) return 'DUPLICATE';
+  if (isOutOfOrder(draft, place.step)) return 'ILLEGAL_TRANSITION';
   const { envelope } = record;
   const lifecycle = record.type === 'chorus.StepCompleted' ? erase<StepCompleted>(record.payload()) : null;
   putSlot(draft, place, {
@@ -228,6 +258,7 @@ const outputOf = (record: FoldedRecord, lifecycle: StepCompleted | null): Uint8A
 
 const onStepFailed = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
   if (slot.outcome !== null) return 'DUPLICATE';
+  if (isOutOfOrder(draft, place.step)) return 'ILLEGAL_TRANSITION';
   const { errorKind, outcomeUnknown, reason } = erase<StepFailed>(record.payload());
   const { eventId, occurredAt } = record.envelope;
   const outcome = outcomeUnknown ? 'uncertain' : errorKind === 'Cancelled' ? 'cancelled' : 'failed';
@@ -254,18 +285,19 @@ const onCompensationFailed = (draft: Draft, place: Place, slot: Slot, record: Fo
   return null;
 };
 
-/** A child with an id of its own has ended: its id names the step and item. What its step's owner answers is in `outcomeReason`. */
+/** A child with an id of its own has ended: its id names the step and item. */
 const onChildEnded = (draft: Draft, record: FoldedRecord): Verdict => {
-  const { childCorrelationId, outcome, reason } = erase<ChildSagaEnded>(record.payload());
+  const { childCorrelationId, outcome, reason, output } = erase<ChildSagaEnded>(record.payload());
   for (const step of draft.saga.steps) {
     if (step.definition.kind !== 'child' || step.definition.id !== 'own') continue;
     const items: readonly (string | null)[] = step.definition.forEach === undefined ? [null] : [...itemsOf(draft, step.index).keys()];
     const item = items.find((candidate) => childSagaId(draft.correlationId, step.name, candidate) === childCorrelationId);
     if (item === undefined) continue;
     const slot = slotOf(draft, step, item) ?? EMPTY_SLOT;
-    if (slot.outcome !== null || slot.openedBy !== null) return 'DUPLICATE';
-    const outcomeReason = outcome === 'completed' ? CHILD_COMPLETED : `child failed: ${reason ?? ''}`;
-    putSlot(draft, { index: step.index, item }, { ...slot, openedBy: record.envelope.eventId, outcomeReason });
+    if (slot.outcome !== null || slot.childEnd !== null) return 'DUPLICATE';
+    const isCompleted = outcome === 'completed';
+    const childEnd = { isCompleted, reason: isCompleted ? '' : `child failed: ${reason ?? ''}`, output: output === null ? null : copyOf(output), eventId: record.envelope.eventId };
+    putSlot(draft, { index: step.index, item }, { ...slot, childEnd });
     return null;
   }
   return 'UNKNOWN_STEP';

@@ -22,6 +22,7 @@ export const isStepDone = (instance: Instance, step: CompiledStep): boolean => {
 /** The step's dependencies are complete (I3). */
 export const isReady = (instance: Instance, step: CompiledStep): boolean => {
   if (instance.status === 'PENDING') return false;
+  if (instance.reachedAtMs?.[step.index] !== undefined) return true;
   if (step.dependencies === 0) return true;
   let count = 0;
   for (const other of instance.saga.steps) {
@@ -48,7 +49,9 @@ export const triggeredSlots = (instance: Instance, step: CompiledStep): readonly
   if (!has(instance.triggered, step.index)) return [];
   const own = instance.slots[step.index];
   if (step.definition.forEach === undefined || own?.outcome != null) return [[null, own]];
-  return [...itemsOf(instance, step.index)];
+  const items = [...itemsOf(instance, step.index)];
+  // A list that its owner has not opened is answered as a whole; the owner's record of it may be on its way.
+  return step.arrivingType === null && own?.isStarted !== true ? [[null, own], ...items] : items;
 };
 
 const isSettled = (slot: Slot): boolean => slot.compensation === 'done';
@@ -68,18 +71,28 @@ export const mayCompensate = (instance: Instance, step: CompiledStep): boolean =
 /** Everything triggered is answered and everything due is compensated. */
 export const isLaidToRestWhole = (instance: Instance): boolean => instance.saga.steps.every((step) => isLaidToRest(instance, step));
 
-/** When the step became ready: the last (or, where any is enough, the first) instant its dependencies gave. */
+/** When the step came to count as completed; null where it does not. */
+const doneAtMs = (instance: Instance, step: CompiledStep): number | null => {
+  const own = instance.slots[step.index];
+  if (own !== undefined && isDone(own)) return own.outcomeAtMs;
+  if (!isStepDone(instance, step)) return null;
+  let latest = Math.max(readyAtMs(instance, step), step.arrivingType === null ? (own?.openedAtMs ?? 0) : 0);
+  for (const other of instance.saga.steps) if (has(step.until, other.index)) latest = Math.max(latest, doneAtMs(instance, other) ?? 0);
+  for (const slot of itemsOf(instance, step.index).values()) latest = Math.max(latest, slot.outcomeAtMs);
+  return latest;
+};
+
+/** When the step became ready: the last (or, where any is enough, the first) instant its dependencies were complete. */
 export const readyAtMs = (instance: Instance, step: CompiledStep): number => {
+  const reachedAtMs = instance.reachedAtMs?.[step.index];
+  if (reachedAtMs !== undefined) return reachedAtMs;
   let latest = instance.beganAtMs;
   let earliest = Number.POSITIVE_INFINITY;
   for (const other of instance.saga.steps) {
-    if (!has(step.dependencies, other.index)) continue;
-    const slots = [instance.slots[other.index], ...itemsOf(instance, other.index).values()];
-    for (const slot of slots) {
-      if (slot === undefined || !isDone(slot)) continue;
-      latest = Math.max(latest, slot.outcomeAtMs);
-      earliest = Math.min(earliest, slot.outcomeAtMs);
-    }
+    const atMs = has(step.dependencies, other.index) ? doneAtMs(instance, other) : null;
+    if (atMs === null) continue;
+    latest = Math.max(latest, atMs);
+    earliest = Math.min(earliest, atMs);
   }
   return step.isAnyEnough && earliest !== Number.POSITIVE_INFINITY ? earliest : latest;
 };

@@ -29,6 +29,8 @@ export type Slot = {
   readonly isStarted: boolean;
   readonly attempts: number;
   readonly nextAtMs: number;
+  /** Some attempt's outcome was unknown, and nothing definite was heard of the effect since. */
+  readonly isUncertain: boolean;
   readonly outcome: SlotOutcome | null;
   readonly outcomeAtMs: number;
   readonly outcomeEventId: string;
@@ -44,15 +46,18 @@ export type Slot = {
   /** Wire bytes of that record, where the folding participant owns the step. */
   readonly openedWith: Uint8Array | null;
   readonly openedAtMs: number;
+  /** What the step's child, of an id of its own, has reported. */
+  readonly childEnd: ChildEnd | null;
 };
 
-/** What a child step's slot holds when its child, of an id of its own, has reported completion. */
-export const CHILD_COMPLETED = 'child completed';
+/** How a child ended: what its parent's step answers. `output`: wire bytes of its result; `eventId`: of the record that told it. */
+export type ChildEnd = { readonly isCompleted: boolean; readonly reason: string; readonly output: Uint8Array | null; readonly eventId: string };
 
 export const EMPTY_SLOT: Slot = {
   isStarted: false,
   attempts: 0,
   nextAtMs: 0,
+  isUncertain: false,
   outcome: null,
   outcomeAtMs: 0,
   outcomeEventId: '',
@@ -65,6 +70,7 @@ export const EMPTY_SLOT: Slot = {
   openedBy: null,
   openedWith: null,
   openedAtMs: 0,
+  childEnd: null,
 };
 
 export type Failure = { readonly step: string | null; readonly item: string | null; readonly reason: string; readonly eventId: string };
@@ -101,6 +107,11 @@ export type Instance = {
   /** An operator has declared by hand all that is left, or excused single steps: who. */
   readonly resolvedBy: string | null;
   readonly isResolvedWhole: boolean;
+  /**
+   * By step: when it became ready. Kept only where items arrive: a late one reopens a step that was done, and what had been
+   * called behind it stays triggered.
+   */
+  readonly reachedAtMs: readonly (number | undefined)[] | null;
   /** Frozen when CompensationRequested is folded. */
   readonly triggered: StepSet;
   readonly requestEventId: string;
@@ -127,6 +138,12 @@ export const isEnded = (instance: Instance): boolean => instance.status === 'COM
 
 const NO_ITEMS: ReadonlyMap<string, Slot> = new Map();
 export const itemsOf = (instance: Instance, index: number): ReadonlyMap<string, Slot> => instance.items?.[index] ?? NO_ITEMS;
+
+/** Wire bytes of the output that the definition names as the saga's result; null where it names none, or there is none. */
+export const resultOf = ({ saga, slots }: Instance): Uint8Array | null => {
+  const { result } = saga.definition;
+  return result === undefined ? null : (slots[saga.indexOf.get(result) ?? -1]?.output ?? null);
+};
 
 export const slotOf = (instance: Instance, step: CompiledStep, item: string | null): Slot | undefined =>
   item === null ? instance.slots[step.index] : itemsOf(instance, step.index).get(item);

@@ -7,7 +7,7 @@ import type { SagaRef } from '../definition/entity.ts';
 import type { ChildTrigger } from '../definition/handlers.ts';
 import type { Completed, CompensationResult, DomainEvent, EntityCommand, StepFailure, StepOutput, TypedData } from '../definition/results.ts';
 import type { SagaDefinition } from '../definition/saga.ts';
-import { causeOf, childSagaId, type CompiledStep, type Instance, itemsOf, limitsInForce, numbersOf } from '../engine/index.ts';
+import { causeOf, childSagaId, type CompiledStep, type Instance, itemsOf, limitsInForce, numbersOf, resultOf } from '../engine/index.ts';
 import type { Codec, RecordToWrite } from '../ports/index.ts';
 import { NO_CHAIN } from './chain.ts';
 import type { Entry } from './instance-table.ts';
@@ -60,8 +60,9 @@ export class Answers {
 
   refused(entry: Entry, faults: readonly string[]): readonly RecordToWrite[] {
     const batch = new Batch(this.#records, entry);
-    batch.add({ type: sagaRefused, payload: { sagaType: entry.instance.saga.definition.type, faults } }, { causationId: entry.instance.triggerEventId });
-    return batch.records;
+    const { instance } = entry;
+    const eventId = batch.add({ type: sagaRefused, payload: { sagaType: instance.saga.definition.type, faults } }, { causationId: instance.triggerEventId });
+    return [...batch.records, ...this.#childEnded(instance, { isCompleted: false, reason: `refused: ${faults.join('; ')}`, eventId })];
   }
 
   skipped(entry: Entry, step: CompiledStep, why: string): readonly RecordToWrite[] {
@@ -126,9 +127,9 @@ export class Answers {
     return batch.records;
   }
 
-  attemptFailed(entry: Entry, where: Where, failed: { readonly phase: 'execute' | 'compensate'; readonly attempt: number; readonly cause: string; readonly nextAtMs: number }): readonly RecordToWrite[] {
+  attemptFailed(entry: Entry, where: Where, failed: { readonly phase: 'execute' | 'compensate'; readonly attempt: number; readonly cause: string; readonly nextAtMs: number; readonly isUncertain: boolean }): readonly RecordToWrite[] {
     const batch = new Batch(this.#records, entry);
-    const payload = { stepName: where.step.name, phase: failed.phase, attempt: failed.attempt, cause: failed.cause, nextAt: failed.nextAtMs };
+    const payload = { stepName: where.step.name, phase: failed.phase, attempt: failed.attempt, cause: failed.cause, nextAt: failed.nextAtMs, outcomeUnknown: failed.isUncertain };
     batch.add({ type: stepAttemptFailed, payload }, { ...marksOf(entry.instance, where), phase: failed.phase, attempt: failed.attempt });
     return batch.records;
   }
@@ -192,7 +193,7 @@ export class Answers {
       : batch.add({ type: sagaFailed, payload: { failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '', compensatedSteps: stepsCompensated(instance) } }, { causationId: cause });
     const ref = { ...this.ref(instance, null), causationId: eventId };
     for (const command of end.commands) batch.command(command, ref, 'execute', false);
-    return instance.parentCorrelationId === null || instance.subSaga !== null ? batch.records : [...batch.records, this.#childEnded(instance, instance.parentCorrelationId, end.isCompleted, eventId)];
+    return [...batch.records, ...this.#childEnded(instance, { isCompleted: end.isCompleted, reason: instance.firstFailure?.reason ?? null, eventId })];
   }
 
   outputEvent(stepName: string, output: StepOutput): Event {
@@ -224,14 +225,16 @@ export class Answers {
     };
   }
 
-  /** Told on the parent's partition, in the transaction of the terminal record. */
-  #childEnded(instance: Instance, parentCorrelationId: string, isCompleted: boolean, terminalEventId: string): RecordToWrite {
-    const to: SagaRef = { ...this.ref(instance, null), correlationId: parentCorrelationId, parentCorrelationId: null, causationId: terminalEventId };
+  /** Of a child with an id of its own: told on the parent's partition, in the transaction of the terminal record. */
+  #childEnded(instance: Instance, end: { readonly isCompleted: boolean; readonly reason: string | null; readonly eventId: string }): readonly RecordToWrite[] {
+    const { parentCorrelationId } = instance;
+    if (parentCorrelationId === null || instance.subSaga !== null) return [];
+    const to: SagaRef = { ...this.ref(instance, null), correlationId: parentCorrelationId, parentCorrelationId: null, causationId: end.eventId };
     const payload = {
-      childSagaType: instance.saga.definition.type, childCorrelationId: instance.correlationId, outcome: isCompleted ? 'completed' as const : 'failed' as const,
-      reason: instance.firstFailure?.reason ?? null, terminalEventId,
+      childSagaType: instance.saga.definition.type, childCorrelationId: instance.correlationId, outcome: end.isCompleted ? 'completed' as const : 'failed' as const,
+      reason: end.reason, terminalEventId: end.eventId, output: end.isCompleted ? resultOf(instance) : null,
     };
-    return this.#records.addressed(to, { id: `child/${instance.correlationId}`, head: NO_CHAIN }, { type: childSagaEnded, payload }).record;
+    return [this.#records.addressed(to, { id: `child/${instance.correlationId}`, head: NO_CHAIN }, { type: childSagaEnded, payload }).record];
   }
 
   #commands(batch: Batch, instance: Instance, where: Where, commands: readonly EntityCommand[] | undefined, causationId: string): void {

@@ -54,10 +54,13 @@ const guarded = (handler: AnyHandler): AnyHandler => {
   });
 };
 
+const hasUndo = (handler: AnyHandler): boolean => (handler.kind === 'entity' ? handler.undo !== undefined : 'compensate' in handler && handler.compensate !== undefined);
+
 /** What is wrong with a participant: every fault, so that a worker refuses to start with one message. */
 export const participantFaults = (participant: ParticipantDefinition): readonly string[] => {
   const faults: string[] = [];
   const seen = new Set<string>();
+  const sagaTypes = new Set([...participant.initiates, ...participant.steps].map(({ saga }) => saga.type));
   for (const { saga, step, handler } of participant.steps) {
     const definition = saga.steps[step];
     const name = `${saga.type}.${step}`;
@@ -65,6 +68,9 @@ export const participantFaults = (participant: ParticipantDefinition): readonly 
     else {
       if (definition.owner !== participant.name) faults.push(`${name} is owned by ${definition.owner}, not by ${participant.name}`);
       if (definition.kind !== handler.kind) faults.push(`${name} is ${definition.kind}, its handler ${handler.kind}`);
+      if (definition.compensation.kind === 'undo' && !hasUndo(handler)) faults.push(`${name} declares undo(), but its handler has no ${definition.kind === 'entity' ? 'undo' : 'compensate'}`);
+      if (definition.kind === 'child' && !sagaTypes.has(definition.saga)) faults.push(`${name} begins ${definition.saga}, a saga that ${participant.name} does not know`);
+      if (definition.kind === 'entity' && !participant.entities.some((entity) => entity.name === definition.entity)) faults.push(`${name} asks the entity ${definition.entity}, which ${participant.name} does not own`);
     }
     if (seen.has(`${name}@${saga.version}`)) faults.push(`${name} is implemented twice`);
     seen.add(`${name}@${saga.version}`);
@@ -75,6 +81,13 @@ export const participantFaults = (participant: ParticipantDefinition): readonly 
     }
     const initiates = participant.initiates.some((candidate) => candidate.saga === saga);
     if (saga.initiator === participant.name && !initiates) faults.push(`${saga.type} is initiated by ${participant.name} but not registered with initiate()`);
+  }
+  const initiated = new Set<string>();
+  for (const { saga } of participant.initiates) {
+    const name = `${saga.type}@${saga.version}`;
+    if (saga.initiator !== participant.name) faults.push(`${saga.type} is initiated by ${saga.initiator}, not by ${participant.name}`);
+    if (initiated.has(name)) faults.push(`${saga.type} is registered with initiate() twice`);
+    initiated.add(name);
   }
   for (const entity of participant.entities) if (entity.owner !== participant.name) faults.push(`entity ${entity.name} belongs to ${entity.owner}, not to ${participant.name}`);
   return [...new Set(faults)];

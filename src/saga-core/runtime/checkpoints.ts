@@ -10,7 +10,7 @@ import type { Records } from './records.ts';
 import type { ChainHead } from './chain.ts';
 
 /** A checkpoint is a cache: of another version than this, the instance is folded from its first offset instead. */
-export const CHECKPOINT_VERSION = 2;
+export const CHECKPOINT_VERSION = 3;
 const ENDED_PREFIX = 'ended:';
 /** An id has at most 64 characters: far below any limit of a record. */
 const ENDED_PER_RECORD = 5_000;

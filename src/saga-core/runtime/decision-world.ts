@@ -1,7 +1,7 @@
 import { erase } from '#kernel';
 import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
 import type { SagaShape } from '../definition/saga.ts';
-import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, type Instance, instanceKey, slotOf } from '../engine/index.ts';
+import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, type Instance, instanceKey, resultOf } from '../engine/index.ts';
 import type { Clock } from '../ports/index.ts';
 import { caught } from './caught.ts';
 import type { OutputReader } from './context.ts';
@@ -28,10 +28,7 @@ const endedChild = (table: InstanceTable, instance: Instance, step: CompiledStep
   if (step.definition.kind !== 'child') return null;
   const child = table.endedChild(instanceKey(instance.correlationId, step.definition.saga));
   if (child === undefined) return null;
-  const { result } = child.saga.definition;
-  const resultStep = result === undefined ? undefined : child.saga.steps[child.saga.indexOf.get(result) ?? -1];
-  const output = resultStep === undefined ? null : (slotOf(child, resultStep, null)?.output ?? null);
-  return { isCompleted: child.status === 'COMPLETED', reason: child.firstFailure?.reason ?? child.status, output, eventId: child.endEventId };
+  return { isCompleted: child.status === 'COMPLETED', reason: child.firstFailure?.reason ?? child.status, output: resultOf(child), eventId: child.endEventId };
 };
 
 /** Whether the participant has anything to do with instances of this saga. */

@@ -22,13 +22,16 @@ const unsound = event(told, erase<{ readonly text: string }>({ text: 'a', more: 
 type Case = { readonly second: StepDefinition; readonly handler: unknown; readonly shape?: Partial<SagaShape>; readonly endings?: Endings<SagaShape>; readonly undoFirst?: () => unknown };
 const implement: Readonly<Record<StepDefinition['kind'], unknown>> = { effect: implementEffect, entity: implementEntityStep, await: implementAwait, child: implementChild };
 
+/** What a worker demands of a step that declares `undo()`. */
+const undos = { compensate: async () => compensated(), undo: () => command({ entity: 'boxes', key: 'k' }, asked, { text: 'undone' }) };
+
 const participantOf = ({ second, handler, shape = {}, endings = {}, undoFirst = () => compensated() }: Case): { readonly saga: SagaDefinition; readonly participant: ParticipantDefinition } => {
   const saga: SagaDefinition = defineSaga({
     type: 'faulty', version: 1, context: CONTEXT, initiator: 'alone', start: begun, timeoutMs: 0, totalSteps: 2, steps: { first, second }, completed: { emits: told }, failed: { emits: null }, ...shape,
   });
   const steps: readonly StepImplementation[] = [
     implementEffect(saga, erase('first'), { execute: async () => completed(event(told, { text: 'one' })), compensate: async () => erase(undoFirst()) }),
-    erase<(saga: SagaDefinition, step: string, handler: unknown) => StepImplementation>(implement[second.kind])(saga, 'second', handler),
+    erase<(saga: SagaDefinition, step: string, handler: unknown) => StepImplementation>(implement[second.kind])(saga, 'second', { ...undos, ...erase<object>(handler) }),
   ];
   return { saga, participant: defineParticipant({ name: 'alone', initiates: [initiate(saga, endings)], steps, entities: [box] }) };
 };
@@ -95,7 +98,7 @@ test('an entity undo that throws is quarantined, not lost', async () => {
   const broken: Case = { second: entityStep, handler: { command: () => command({ entity: 'boxes', key: 'k' }, asked, { text: 'a' }), undo: boom }, shape: { steps: { first, second: entityStep } } };
   const { saga, participant } = participantOf(broken);
   const three: SagaDefinition = defineSaga({ ...saga, steps: { ...saga.steps, third: last } });
-  const whole = defineParticipant({ ...participant, initiates: [initiate(three)], steps: [...participant.steps.map((step) => ({ ...step, saga: three })), implementEffect(three, erase('third'), { execute: async () => terminal('no') })] });
+  const whole = defineParticipant({ ...participant, initiates: [initiate(three)], steps: [...participant.steps.map((step) => ({ ...step, saga: three })), implementEffect(three, erase('third'), { execute: async () => terminal('no'), compensate: async () => compensated() })] });
   const stage = await RuntimeStage.open({ participants: [whole], types: [box.state] });
   await stage.start();
   await stage.settled(stage.client().start(three, { text: 'a' }, { id: 'broken' }));

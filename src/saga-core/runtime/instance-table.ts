@@ -1,5 +1,5 @@
-import { type OpsOperatorAction, type SagaStarted, type StepAttemptFailed, type StepStarted } from '#contracts/core';
-import { erase } from '#kernel';
+import { type SagaStarted, type StepAttemptFailed, type StepStarted } from '#contracts/core';
+import { erase, parseSagaId } from '#kernel';
 import {
   begin, begins, compensationKey, type CompiledSaga, type CompiledStep, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
   isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY, withPinnedLimits,
@@ -138,7 +138,8 @@ export class InstanceTable {
     const endedAtMs = this.#ended.get(key) ?? this.#ended.get(record.envelope.correlationId ?? '');
     const isRemembered = endedAtMs !== undefined && record.envelope.occurredAt - endedAtMs <= this.#dedupeWindowMs;
     if (isRemembered) return { status: 'refused', refusal: 'AFTER_END', entry: null };
-    if (!begins(latest, record)) return { status: 'refused', refusal: 'ILLEGAL_TRANSITION', entry: null };
+    // An id that is none could be taken for another instance's key, or for none at all.
+    if (!begins(latest, record) || !parseSagaId(record.envelope.correlationId ?? '').ok) return { status: 'refused', refusal: 'ILLEGAL_TRANSITION', entry: null };
     const saga = this.#pinned(latest, record);
     if (saga === undefined) {
       this.#unknown.set(key, unknownOf(latest, record, record.offset));
@@ -163,7 +164,7 @@ export class InstanceTable {
         this.#unknown.set(entry.key, unknownOf(entry.instance.saga, record, entry.instance.firstOffset));
         return IGNORED;
       }
-      if (saga !== entry.instance.saga) entry.instance = { ...entry.instance, saga, slots: saga.steps.map(() => undefined) };
+      if (saga !== entry.instance.saga) entry.instance = movedTo(saga, entry.instance);
     }
     const { instance, refused } = evolve(entry.instance, record);
     entry.instance = instance;
@@ -198,11 +199,9 @@ export class InstanceTable {
       entry.head = headAt(chain.seq, record.value);
     }
     const { busy } = entry;
-    if (busy !== null && busy.size > 0) {
-      const key = answeredKey(entry.instance.saga, record);
-      if (key !== null) busy.delete(key);
-      if (record.type === 'ops.operator.action' && erase<OpsOperatorAction>(record.payload()).action === 'retry') forgetCompensations(busy);
-    }
+    if (busy === null || busy.size === 0) return;
+    const key = answeredKey(entry.instance.saga, record);
+    if (key !== null) busy.delete(key);
   }
 
   #end(entry: Entry, atMs: number): void {
@@ -232,14 +231,19 @@ export class InstanceTable {
   }
 }
 
+/** A pending instance under the definition that its start record pins: what was folded of a step goes with the step's name. */
+const movedTo = (saga: CompiledSaga, instance: Instance): Instance => {
+  const moved = <Value>(kept: readonly (Value | undefined)[] | null): readonly (Value | undefined)[] | null =>
+    kept === null ? null : saga.steps.map((step) => {
+      const before = instance.saga.steps[instance.saga.indexOf.get(step.name) ?? -1];
+      return before?.definition.kind === step.definition.kind ? kept[before.index] : undefined;
+    });
+  return { ...instance, saga, slots: saga.steps.map(() => undefined), items: moved(instance.items), awaits: moved(instance.awaits) };
+};
+
 /** The step waits for the end of this child under the same correlationId. */
 const isAwaited = ({ slots }: Instance, { definition, index }: CompiledStep, child: string | null): boolean =>
   definition.kind === 'child' && definition.id === 'inherited' && definition.saga === child && slots[index]?.outcome == null;
-
-/** A retried compensation runs again: a void retry must change nothing, in-flight memory included, hence only what is quarantined. */
-const forgetCompensations = (busy: Set<string>): void => {
-  for (const key of busy) if (key.startsWith('q:')) busy.delete(key);
-};
 
 /** The action whose record this is; null where it answers none. */
 const answeredKey = (saga: CompiledSaga, record: FoldedRecord): string | null => {

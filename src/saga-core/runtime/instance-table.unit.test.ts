@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { sagaCompleted, sagaStarted, stepCompleted, stepStarted } from '#contracts/core';
-import { completed, defineEvent, defineParticipant, defineSaga, event, implementChild, implementEffect, initiate, none, NO_RETRY } from '#saga-core';
+import { compensationFailed, compensationRequested, opsOperatorAction, sagaCompleted, sagaStarted, stepCompleted, stepFailed, stepStarted } from '#contracts/core';
+import { completed, defineEvent, defineParticipant, defineSaga, event, implementAwait, implementChild, implementEffect, initiate, none, NO_RETRY, undo } from '#saga-core';
 import { erase } from '#kernel';
-import { catalogueOf } from './catalogue.ts';
+import { catalogueOf, participantFaults } from './catalogue.ts';
 import { InstanceTable } from './instance-table.ts';
 
 const begun = defineEvent('t.begun', { text: 'string' });
@@ -73,4 +73,60 @@ test('ids of ended instances are forgotten by the records\' own times', () => {
   for (let count = 0; count < 8; count++) add(begun, {}, { correlationId: 'other' });
   start(null);
   expect(table.openIds).toEqual(['old', 'other', 'i']);
+});
+
+test.each(['', 'a/child', 'x'.repeat(33), 'ä'])('a start under the id %p, which is none, is refused', (correlationId) => {
+  const { table, add } = tableWith();
+  expect(add(begun, {}, { correlationId })).toMatchObject({ status: 'refused', refusal: 'ILLEGAL_TRANSITION', entry: null });
+  expect(table.openIds).toEqual([]);
+});
+
+test('a start record of another version than the latest takes along what was heard before it, by the names of the steps', () => {
+  const listen = { kind: 'await', owner: 'o', number: 1, after: 'start', output: null, timeoutMs: 0, onLimit: 'fail', listensTo: [begun], compensation: none('waits') } as const;
+  const [one, two] = [defineSaga({ ...child, type: 'heard', version: 1, steps: { hears: listen, act: child.steps.act } }), defineSaga({ ...child, type: 'heard', version: 2, steps: { act: child.steps.act, hears: listen } })];
+  const handler = { initial: 0, fold: (count: number) => count + 1, verdict: () => null };
+  const participant = defineParticipant({
+    name: 'o', initiates: [initiate(one), initiate(two)],
+    steps: [implementAwait(one, 'hears', handler), implementAwait(two, 'hears', handler), implementEffect(one, 'act', { execute: async () => completed(null) }), implementEffect(two, 'act', { execute: async () => completed(null) })],
+  });
+  const table = new InstanceTable('o', catalogueOf(participant), 1_000);
+  const add = (type: { readonly name: string }, payload: unknown, stepName: string | null, offset: number) => table.fold({
+    offset, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'heard', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),
+    value: new Uint8Array(), payload: () => payload, keep: () => new Uint8Array(),
+  });
+  add(begun, {}, null, 0);
+  add(begun, {}, 'hears', 1);
+  add(sagaStarted, { definitionVersion: 1, limits: [], payload: null, deadlineAt: null }, null, 2);
+  expect(table.get('i')?.instance).toMatchObject({ status: 'RUNNING', saga: { definition: { version: 1 } }, awaits: [1, undefined] });
+});
+
+test('a retry that is void leaves what is on its way as it is', () => {
+  const { table, add, start } = tableWith();
+  start('child');
+  add(stepFailed, { errorKind: 'Terminal', outcomeUnknown: true, reason: 'r' }, { subSaga: 'child', stepName: 'act' });
+  add(compensationRequested, { failedStep: 'act', failedItem: null, reason: 'r' }, { subSaga: 'child' });
+  add(compensationFailed, { reason: 'r' }, { subSaga: 'child', stepName: 'act' });
+  const entry = table.get('i/child');
+  if (entry === undefined) throw new Error('not open');
+  entry.busy = new Set(['q:act/', 'c:act']);
+  expect(add(opsOperatorAction, { action: 'retry', step: null, stepItem: null, user: 'u', reason: 'r' }, { subSaga: 'child' })).toMatchObject({ status: 'refused', refusal: 'VOID' });
+  expect([...entry.busy]).toEqual(['q:act/', 'c:act']);
+});
+
+test('a participant says what it lacks: undos, entities, children, and sagas that others initiate', () => {
+  const effect = { ...child.steps.act, compensation: undo() };
+  const saga = defineSaga({
+    ...child, type: 'lacking', initiator: 'other',
+    steps: { a: effect, b: { kind: 'entity', owner: 'o', number: 1, after: 'a', entity: 'nowhere', output: null, compensation: none('n') }, c: { kind: 'child', owner: 'o', number: 1, after: 'a', saga: 'nobody', id: 'own', output: null, compensation: none('n') } },
+  });
+  const lacking = defineParticipant({
+    name: 'o', initiates: [initiate(saga)],
+    steps: [implementEffect(saga, 'a', { execute: async () => completed(null) }), { saga: erase(saga), step: 'b', handler: erase({ kind: 'entity' }) }, { saga: erase(saga), step: 'c', handler: erase({ kind: 'child' }) }],
+  });
+  expect(participantFaults(lacking)).toEqual([
+    'lacking.a declares undo(), but its handler has no compensate',
+    'lacking.b asks the entity nowhere, which o does not own',
+    'lacking.c begins nobody, a saga that o does not know',
+    'lacking is initiated by other, not by o',
+  ]);
 });

@@ -1,6 +1,6 @@
 import { erase } from '#kernel';
 import type { AwaitHandler, ChildHandler, EffectHandler, EntityStepHandler } from '../definition/handlers.ts';
-import { completed, type Completed, type CompensationResult, type StepFailure, type StepResult } from '../definition/results.ts';
+import { completed, type Completed, type CompensationResult, type StepFailure, type StepResult, terminal } from '../definition/results.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import type { RetryPolicy } from '../definition/step.ts';
 import { type Action, type ChildEnd, type CompiledStep, compensationKey, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
@@ -13,6 +13,7 @@ import { attempt, compensation, type EffectRun, reconcile } from './effect-call.
 import type { ChainHead } from './chain.ts';
 import { delayAfter, ERROR_KINDS, failureOf } from './failures.ts';
 import type { Entry } from './instance-table.ts';
+import { type Hearing, hearing, isDefinite, isStillUncertain } from './hearing.ts';
 import { isSuspected } from './suspects.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 
@@ -92,7 +93,7 @@ export class SagaActions {
       case 'fail-undo': return this.#undoFailed(entry, action, reason);
       case 'skip':
       case 'open': return this.#stepBroken(entry, { step: action.step, item: null }, reason, false);
-      default: return this.#stepBroken(entry, action, reason, action.do === 'conclude' || (action.do === 'execute' && action.attempt > 1));
+      default: return this.#stepBroken(entry, action, reason, action.do === 'conclude' || (action.do === 'execute' && (action.attempt > 1 || this.#mayHaveHappened(entry, action))));
     }
   }
 
@@ -166,18 +167,56 @@ export class SagaActions {
     const isSuspect = isSuspected(entry, where);
     const isBlind = definition.intent === true && isSuspect && this.#effectHandler(where.step).reconcile === undefined;
     if (this.#isUnconfirmed(entry, key) || (isBlind && this.#isEarly(entry, key, definition.timeoutMs))) return null;
+    if (definition.intent === true && isSuspect && !isBlind && this.#isBefore(this.#finalAtMs(definition.timeoutMs))) return this.#lookUpOnly(entry, where, attemptNumber);
+    const { handler, heard } = hearing(this.#effectHandler(where.step));
     this.#background.run(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async (call) => {
       if (attemptNumber === 1) this.#options.environment.counters.triggered++;
       const run: EffectRun = {
-        handler: this.#effectHandler(where.step),
+        handler,
         context: this.#context(entry, where, attemptNumber, 'execute'),
         limitMs: definition.timeoutMs,
         isReconciledFirst: isSuspect || attemptNumber > 1,
       };
       const result: StepResult = isBlind ? { status: 'failed', kind: 'unknown', reason: 'may have happened before a takeover, and cannot be looked up' } : await attempt(this.#options.environment.clock, call, run);
-      return () => this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry });
+      return () => this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry, heard: heard() });
     });
     return null;
+  }
+
+  /**
+   * A predecessor's call may be on the wire, and the vendor would make a second effect of a second call: until that call's
+   * deadline has passed the vendor is only asked. What it has is the answer; "absent" is none yet.
+   */
+  #lookUpOnly(entry: Entry, where: Where, attemptNumber: number): null {
+    const { definition } = where.step;
+    if (definition.kind !== 'effect') return null;
+    const { clock } = this.#options.environment;
+    const key = forwardKey(where.step, where.item);
+    const limitMs = definition.timeoutMs;
+    this.#background.run(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async () => {
+      const found = await reconcile(clock, { handler: this.#effectHandler(where.step), context: this.#context(entry, where, attemptNumber, 'execute'), limitMs, isReconciledFirst: true });
+      return () => {
+        if (found.status !== 'absent' && found.status !== 'pending') return this.#answerAttempt(entry, where, { result: found, attempt: attemptNumber, retry: definition.retry, heard: isDefinite(found) ? 'definite' : 'vague' });
+        entry.busy?.delete(key);
+        this.#options.wakeAt(entry, found.status === 'pending' ? clock.nowMillis() + found.pollAfterMs : this.#finalAtMs(limitMs));
+        return [];
+      };
+    });
+    return null;
+  }
+
+  /** Some attempt, a predecessor's perhaps, may have reached the vendor, and nothing definite was heard since. */
+  #mayHaveHappened(entry: Entry, where: Where): boolean {
+    return isSuspected(entry, where) || slotOf(entry.instance, where.step, where.item)?.isUncertain === true;
+  }
+
+  /** From then on no call of a predecessor is on the wire. */
+  #finalAtMs(limitMs: number): number {
+    return this.#options.liveSinceMs() + 2 * limitMs;
+  }
+
+  #isBefore(atMs: number): boolean {
+    return this.#options.environment.clock.nowMillis() < atMs;
   }
 
   /** This process may have stood still and lost the partition: no call until the group has confirmed. Asks again soon. */
@@ -194,8 +233,8 @@ export class SagaActions {
    * would let the undo overtake the call. Asks again then.
    */
   #isEarly(entry: Entry, key: string, limitMs: number): boolean {
-    const finalAtMs = this.#options.liveSinceMs() + 2 * limitMs;
-    if (this.#options.environment.clock.nowMillis() >= finalAtMs) return false;
+    const finalAtMs = this.#finalAtMs(limitMs);
+    if (!this.#isBefore(finalAtMs)) return false;
     entry.busy?.delete(key);
     this.#options.wakeAt(entry, finalAtMs);
     return true;
@@ -213,7 +252,7 @@ export class SagaActions {
     const limitMs = definition.timeoutMs;
     if (handler.reconcile === undefined) {
       if (isSuspect && this.#isEarly(entry, key, limitMs)) return null;
-      return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: isSuspect });
+      return this.#options.answers.failed(entry, where, { ...cancelled, errorKind: 'RetriesExhausted', outcomeUnknown: this.#mayHaveHappened(entry, where) });
     }
     this.#background.run(entry, { key, otherwise: (reason) => this.#stepBroken(entry, where, reason, true) }, async () => {
       const { environment } = this.#options;
@@ -223,14 +262,14 @@ export class SagaActions {
         if (found.status === 'completed') return this.#options.answers.completed(entry, where, found);
         if (found.status === 'absent') return this.#options.answers.failed(entry, where, cancelled);
         const reason = found.status === 'failed' ? found.reason : 'still pending';
-        const isKnown = found.status === 'failed' && found.kind !== 'unknown';
+        const isKnown = isDefinite(found) || (found.status === 'failed' && found.kind === 'transient' && !this.#mayHaveHappened(entry, where));
         return this.#options.answers.failed(entry, where, { errorKind: 'RetriesExhausted', outcomeUnknown: !isKnown, reason, attempts });
       };
     });
     return null;
   }
 
-  #answerAttempt(entry: Entry, where: Where, made: { readonly result: StepResult; readonly attempt: number; readonly retry: RetryPolicy }): readonly RecordToWrite[] {
+  #answerAttempt(entry: Entry, where: Where, made: { readonly result: StepResult; readonly attempt: number; readonly retry: RetryPolicy; readonly heard: Hearing }): readonly RecordToWrite[] {
     const { answers, environment } = this.#options;
     const { result } = made;
     if (result.status === 'completed') {
@@ -240,28 +279,29 @@ export class SagaActions {
     if (result.status === 'pending') return [];
     // Neither idempotent nor to be looked up: a second call might be a second effect.
     const isBlind = where.step.definition.kind === 'effect' && where.step.definition.intent === true && this.#effectHandler(where.step).reconcile === undefined;
+    const isUncertain = isStillUncertain({ kind: result.kind, heard: made.heard, wasUncertain: this.#mayHaveHappened(entry, where) });
     const isRepeatable = result.kind === 'transient' || (result.kind === 'unknown' && !isBlind);
     if (isRepeatable && made.attempt < made.retry.maxAttempts && entry.instance.status === 'RUNNING') {
       environment.counters.retries++;
       const nextAtMs = environment.clock.nowMillis() + Math.max(delayAfter(made.retry, made.attempt), result.retryAfterMs ?? 0);
-      return answers.attemptFailed(entry, where, { phase: 'execute', attempt: made.attempt, cause: `${result.kind}: ${result.reason}`, nextAtMs });
+      return answers.attemptFailed(entry, where, { phase: 'execute', attempt: made.attempt, cause: `${result.kind}: ${result.reason}`, nextAtMs, isUncertain });
     }
-    return this.#stepFailed(entry, where, result, made.attempt);
+    return this.#stepFailed(entry, where, result, { attempts: made.attempt, isUncertain });
   }
 
-  #stepFailed(entry: Entry, where: Where, failure: StepFailure, attempts: number): readonly RecordToWrite[] {
+  #stepFailed(entry: Entry, where: Where, failure: StepFailure, { attempts, isUncertain }: { readonly attempts: number; readonly isUncertain: boolean }): readonly RecordToWrite[] {
     const { answers, environment } = this.#options;
     environment.counters.failed++;
     return answers.failed(entry, where, {
       ...failure,
       errorKind: ERROR_KINDS[failure.kind],
-      outcomeUnknown: failure.kind === 'unknown',
+      outcomeUnknown: isUncertain,
       attempts,
     });
   }
 
   #answer(entry: Entry, where: Where, result: Completed | StepFailure): readonly RecordToWrite[] {
-    return result.status === 'completed' ? this.#options.answers.completed(entry, where, result) : this.#stepFailed(entry, where, result, 1);
+    return result.status === 'completed' ? this.#options.answers.completed(entry, where, result) : this.#stepFailed(entry, where, result, onceFailed(result));
   }
 
   #atLimit(entry: Entry, where: Where): Completed | StepFailure {
@@ -276,16 +316,21 @@ export class SagaActions {
     const { definition } = where.step;
     if (definition.kind !== 'child') return null;
     const child = this.#options.sagaOf(definition.saga);
-    if (child === undefined) return this.#stepFailed(entry, where, { status: 'failed', kind: 'terminal', reason: `unknown child saga ${definition.saga}: this worker's participant does not know its definition` }, 1);
+    if (child === undefined) return this.#childFailed(entry, where, `unknown child saga ${definition.saga}: this worker's participant does not know its definition`);
     const trigger = this.#childHandler(where.step).trigger(this.#context(entry, where, 1, 'execute'));
     // A child whose trigger is an output is begun right here; the others are begun by their initiator.
+    if (trigger.kind === 'output' && hasNoOutput(entry.instance, trigger.step)) return this.#childFailed(entry, where, `the child's trigger is the output of step ${trigger.step}, which is not there: skipped, null, or not declared in after or reads`);
     if (trigger.kind === 'output') this.#options.environment.counters.sagasStarted++;
     return this.#options.answers.spawned(entry, where, { definition: child, trigger, initiator: this.#options.participant });
   }
 
   #answerChild(entry: Entry, where: Where, child: ChildEnd): readonly RecordToWrite[] {
     if (child.isCompleted) return this.#options.answers.childCompleted(entry, where, child.output, child.eventId);
-    return this.#stepFailed(entry, where, { status: 'failed', kind: 'terminal', reason: child.reason }, 1);
+    return this.#childFailed(entry, where, child.reason);
+  }
+
+  #childFailed(entry: Entry, where: Where, reason: string): readonly RecordToWrite[] {
+    return this.#stepFailed(entry, where, terminal(reason), { attempts: 1, isUncertain: false });
   }
 
   #undo(entry: Entry, where: Where): readonly RecordToWrite[] | null {
@@ -323,7 +368,7 @@ export class SagaActions {
     }
     if (result.status === 'ambiguous' && made.attempt < made.retry.maxAttempts) {
       const nextAtMs = environment.clock.nowMillis() + Math.max(delayAfter(made.retry, made.attempt), result.retryAfterMs ?? 0);
-      return answers.attemptFailed(entry, where, { phase: 'compensate', attempt: made.attempt, cause: result.reason, nextAtMs });
+      return answers.attemptFailed(entry, where, { phase: 'compensate', attempt: made.attempt, cause: result.reason, nextAtMs, isUncertain: false });
     }
     environment.counters.quarantined++;
     return answers.compensationFailed(entry, where, result.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', result.reason);
@@ -355,5 +400,8 @@ export class SagaActions {
     return erase<ChildHandler<SagaShape>>(step.handler);
   }
 }
+
+const onceFailed = ({ kind }: StepFailure) => ({ attempts: 1, isUncertain: kind === 'unknown' });
+const hasNoOutput = ({ saga, slots }: Instance, step: string): boolean => (slots[saga.indexOf.get(step) ?? -1]?.output ?? null) === null;
 
 const CONFIRMATION_POLL_MS = 250;

@@ -19,7 +19,7 @@ type Saga = ReturnType<typeof sagaOf>;
 const saga = sagaOf(1);
 const works: EffectHandler<Saga> = { execute: async () => completed(event(told, { text: 'done' })), compensate: async () => compensated() };
 const participantOf = (handler: EffectHandler<Saga>, ...sagas: readonly Saga[]) => defineParticipant({
-  name: 'alone', initiates: sagas.map((each) => initiate(each)), steps: sagas.map((each) => implementEffect(each, 'call', handler)),
+  name: 'alone', initiates: sagas.map((each) => initiate(each)), steps: sagas.map((each) => implementEffect(each, 'call', { compensate: async () => compensated(), ...handler })),
 });
 const open = async (handler: EffectHandler<Saga>, faults?: (request: FaultyRequest) => Verdict) => {
   const participants = [participantOf(handler, saga)];

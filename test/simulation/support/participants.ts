@@ -5,7 +5,7 @@ import {
   type SagaContext, type SagaDefinition, type StepImplementation, terminal, requireCompensation,
 } from '#saga-core';
 import type { SimulatedProcess } from '#saga-core/testing';
-import { ENTITY_OWNER, INITIATOR, OWNERS } from './random-saga.ts';
+import { ENTITY_OWNER, INITIATOR, isUnasked, OWNERS } from './random-saga.ts';
 import { done, receipt, release, reserve, type Shelf, shelf } from './types.ts';
 import type { Vendor } from './vendor.ts';
 
@@ -40,10 +40,10 @@ const without = (holders: readonly string[], key: string): readonly string[] => 
 
 const outputOf = (saga: SagaDefinition, context: SagaContext) => (saga.steps[context.stepName]?.output === null ? null : event(done, { key: context.idempotencyKey }));
 
-type EffectOptions = { readonly vendor: Vendor; readonly process: SimulatedProcess; readonly saga: SagaDefinition; readonly isIntent: boolean };
+type EffectOptions = { readonly vendor: Vendor; readonly process: SimulatedProcess; readonly saga: SagaDefinition; readonly isIntent: boolean; readonly isUnasked: boolean };
 
-/** Idempotent by key and to be looked up; or, with an intent, neither. */
-const effectHandler = ({ vendor, process, saga, isIntent }: EffectOptions): Handler => {
+/** Idempotent by key and, where it is not unasked, to be looked up; or, with an intent, neither. */
+const effectHandler = ({ vendor, process, saga, isIntent, isUnasked: cannotAsk }: EffectOptions): Handler => {
   const limitOf = (context: SagaContext): number => {
     const step = saga.steps[context.stepName];
     return step?.kind === 'effect' ? step.timeoutMs : LOOK_UP_LIMIT_MS;
@@ -58,7 +58,7 @@ const effectHandler = ({ vendor, process, saga, isIntent }: EffectOptions): Hand
     const answer = await vendor.undo({ ...callOf(context), limitMs: 1_500 });
     return answer === 'undone' ? compensated() : ambiguous('the vendor does not know');
   };
-  if (isIntent) return { kind: 'effect', execute, compensate };
+  if (isIntent || cannotAsk) return { kind: 'effect', execute, compensate };
   const reconcile = async (context: SagaContext) => {
     const answer = await vendor.lookUp({ ...callOf(context), limitMs: LOOK_UP_LIMIT_MS });
     return answer === 'done' ? done_(context) : answer === 'refused' ? terminal('the vendor refuses') : absent;
@@ -88,7 +88,7 @@ export const participantsOf = (saga: SagaDefinition, vendor: Vendor, process: Si
     const steps = Object.entries(saga.steps).filter(([, step]) => step.owner === name).map(([step, definition]): StepImplementation => ({
       saga,
       step,
-      handler: definition.kind === 'effect' ? effectHandler({ vendor, process, saga, isIntent: definition.intent === true }) : definition.kind === 'entity' ? entityHandler : awaitHandler,
+      handler: definition.kind === 'effect' ? effectHandler({ vendor, process, saga, isIntent: definition.intent === true, isUnasked: isUnasked(step) }) : definition.kind === 'entity' ? entityHandler : awaitHandler,
     }));
     return defineParticipant({
       name,

@@ -22,23 +22,32 @@ const randomCompensation = (random: SimulatedRandom): Compensation => {
   return undo({ retry: { maxAttempts: 2, initialDelayMs: 200, maxDelayMs: 1_000, multiplier: 2 }, timeoutMs: 1_500 });
 };
 
+/** Effects at a vendor that is idempotent by key and cannot be asked afterwards. */
+const UNASKED = 'unasked_';
+export const isUnasked = (step: string): boolean => step.startsWith(UNASKED);
+
 const randomStep = (random: SimulatedRandom, number: number, earlier: readonly string[]): StepDefinition => {
   const common = { number, after: randomAfter(random, earlier), compensation: randomCompensation(random), ...(random.chance(0.15) ? { when: random.pick(['always', 'never']) } : {}) };
   const owner = random.pick(OWNERS);
+  const items = random.chance(0.25) ? { forEach: { listed: random.pick(['two', 'none']) } } : {};
   const draw = random.next();
-  if (draw < 0.2) return { ...common, kind: 'entity', owner: ENTITY_OWNER, entity: 'shelves', output: receipt };
+  if (draw < 0.2) return { ...common, ...items, kind: 'entity', owner: ENTITY_OWNER, entity: 'shelves', output: receipt };
   if (draw < 0.35) {
     return { ...common, kind: 'await', owner, output: null, timeoutMs: 3_000 + random.integer(20_000), onLimit: random.chance(0.5) ? 'complete' : 'fail', listensTo: [sagaSignalled], compensation: none('waiting leaves nothing behind') };
   }
-  if (draw < 0.5) return { ...common, kind: 'effect', owner, output: done, timeoutMs: 1_500, retry: random.chance(0.5) ? NO_RETRY : R3, intent: true };
-  return { ...common, kind: 'effect', owner, output: random.chance(0.5) ? done : null, timeoutMs: 1_500, retry: { maxAttempts: 3, initialDelayMs: 100, maxDelayMs: 2_000, multiplier: 2 } };
+  if (draw < 0.5) return { ...common, ...items, kind: 'effect', owner, output: done, timeoutMs: 1_500, retry: random.chance(0.5) ? NO_RETRY : R3, intent: true };
+  return { ...common, ...items, kind: 'effect', owner, output: random.chance(0.5) ? done : null, timeoutMs: 1_500, retry: { maxAttempts: 3, initialDelayMs: 100, maxDelayMs: 2_000, multiplier: 2 } };
 };
 
 /** A random acyclic saga of three to six steps over three owners. */
 export const randomSaga = (random: SimulatedRandom): SagaDefinition => {
   const steps: Record<string, StepDefinition> = {};
   const count = 3 + random.integer(4);
-  for (let index = 0; index < count; index++) steps[`step_${index}`] = randomStep(random, index + 1, Object.keys(steps));
+  for (let index = 0; index < count; index++) {
+    const step = randomStep(random, index + 1, Object.keys(steps));
+    const isAsked = step.kind !== 'effect' || step.intent === true || random.chance(0.7);
+    steps[`${isAsked ? 'step_' : UNASKED}${index}`] = step;
+  }
   return defineSaga({
     type: 'simulated_saga',
     version: 1,
@@ -48,6 +57,7 @@ export const randomSaga = (random: SimulatedRandom): SagaDefinition => {
     timeoutMs: random.chance(0.4) ? 2_000 + random.integer(20_000) : 0,
     totalSteps: count,
     steps,
+    listings: { two: () => ['one', 'other'], none: () => [] },
     predicates: { always: () => ({ holds: true }), never: () => ({ holds: false, why: 'never in this simulation' }) },
     completed: { emits: null },
     failed: { emits: null },

@@ -2,7 +2,7 @@ import {
   brokerObservationRecorded, compensationCompleted, compensationFailed, compensationRequested, childSagaEnded, entityPosition, entityState, entityTick, instanceCheckpoint, instanceParked,
   type EntityState, opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 } from '#contracts/core';
-import { erase } from '#kernel';
+import { erase, idempotencyKey } from '#kernel';
 import type { SagaDefinition } from '#saga-core';
 import type { Codec, EventLog } from '#saga-core/ports';
 import { bodyHash, createClient, createWorker, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
@@ -214,7 +214,8 @@ const shelfFaults = async (world: World, records: readonly AuditedRecord[]): Pro
       holders.set(key, erase<{ readonly value: Shelf }>(codec.decodeData(state)).value.holders);
     }
   }
-  const stepOf = (record: AuditedRecord): string => `${record.envelope.correlationId ?? ''}:${record.envelope.stepName ?? ''}:execute`;
+  const stepOf = ({ envelope: { correlationId, stepName, stepItem } }: AuditedRecord): string =>
+    idempotencyKey({ correlationId: correlationId ?? '', subSaga: null, step: stepName ?? '', item: stepItem, phase: 'execute' });
   const isEntityStep = (record: AuditedRecord): boolean => world.saga.steps[record.envelope.stepName ?? '']?.kind === 'entity';
   const isUndone = (record: AuditedRecord): boolean => {
     if (record.type !== 'chorus.CompensationCompleted') return false;

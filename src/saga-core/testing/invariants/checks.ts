@@ -1,6 +1,6 @@
 import { dependantsOf } from '#saga-core';
 import type { AuditedRecord, InvariantId, Violation } from './audited.ts';
-import { effectiveRequest, isDue, isReady, isStepDone, type Ledger, settledOffset, type Slot } from './ledger.ts';
+import { answeredOffset, effectiveRequest, isDue, isReady, isStepDone, type Ledger, settledOffset, type Slot } from './ledger.ts';
 
 const nameOf = (slot: Slot): string => (slot.item === null ? slot.step : `${slot.step}/${slot.item}`);
 
@@ -68,7 +68,7 @@ const undoneOnce = (ledger: Ledger, slot: Slot, report: Report): void => {
 /** What keeps `slot` from being undone at `own`: a dependant that was not laid to rest by then. */
 const restlessDependant = (ledger: Ledger, other: Slot, own: number): string | null => {
   const isTriggered = isReady(ledger, other.step, effectiveRequest(ledger)?.offset ?? END);
-  if (isTriggered && (other.outcomes[0]?.offset ?? END) > own) return `${nameOf(other)} is answered`;
+  if (isTriggered && (answeredOffset(ledger, other) ?? END) > own) return `${nameOf(other)} is answered`;
   return isDue(ledger, other) && (settledOffset(other) ?? END) > own ? nameOf(other) : null;
 };
 
@@ -92,12 +92,15 @@ const undoneOnRequest: Check = (ledger, report) => {
   }
 };
 
-/** Every step that was triggered when the set froze has its answer; items are opened and answered one by one. */
+/** Every step that was triggered when the set froze has its answer: a list is opened or cancelled, items are answered one by one. */
 const answeredAll = (ledger: Ledger, ends: { readonly requestedAt: number; readonly endedAt: number }, report: Report): void => {
   for (const slot of ledger.slots.values()) {
-    const isWholeOfItems = slot.item === null && ledger.definition.steps[slot.step]?.forEach !== undefined;
-    if (slot.outcomes.length > 0 || isWholeOfItems || !isReady(ledger, slot.step, ends.requestedAt)) continue;
+    if (answeredOffset(ledger, slot) !== null || !isReady(ledger, slot.step, ends.requestedAt)) continue;
     report('I4', `failed at ${ends.endedAt} although the triggered ${nameOf(slot)} has no outcome`);
+  }
+  for (const [name, { forEach }] of Object.entries(ledger.definition.steps)) {
+    if (forEach === undefined || 'arriving' in forEach || ledger.slots.has(name) || !isReady(ledger, name, ends.requestedAt)) continue;
+    report('I4', `failed at ${ends.endedAt} although the list of the triggered ${name} was neither opened nor answered`);
   }
 };
 

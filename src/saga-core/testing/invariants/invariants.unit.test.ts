@@ -146,3 +146,21 @@ test('items of a forEach step have one outcome each, and the step is done when a
   expect(check(records)).toEqual([]);
   expect(check(replaced(records, 7, (record) => item(record, 'a')))).toEqual(expect.arrayContaining([expect.stringMatching(/^I1 ship\/a has 2 outcomes/), expect.stringMatching(/^I3 close acts/)]));
 });
+
+test('a list that was triggered and neither opened nor answered before the end is seen', () => {
+  const judged = (lines: readonly Line[]): readonly string[] => verifyRecords(history(lines), { definitions: () => listed, isFinished: true }).violations.map(({ invariant, message }) => `${invariant} ${message}`);
+  const begun = [...opened, completed('hold'), requested];
+  const ended = [undone('hold'), lifecycle('SagaFailed', {})];
+  expect(judged([...begun, ...ended])).toEqual([expect.stringMatching(/^I4 failed at \d+ although the list of the triggered ship was neither opened nor answered/)]);
+  expect(judged([...begun, failed('ship', { errorKind: 'Cancelled' }), ...ended])).toEqual([]);
+});
+
+test('a step stays ready when an item arrives behind its first act', () => {
+  const arriving: SagaShape = {
+    ...saga,
+    steps: { hold: effect(1, 'desk', 'start'), ship: { ...effect(2, 'depot', 'start'), forEach: { arriving: eventType('test.came', {}), until: ['hold'] } }, close: { ...effect(3, 'desk', 'ship'), compensation: none('a note') } },
+  };
+  const lines = [...opened, completed('hold'), { type: 'test.came', step: 'ship' }, completed('close'), completed('ship'), lifecycle('SagaCompleted')];
+  const records = history(lines).map((record): AuditedRecord => (record.envelope.stepName === 'ship' ? { ...record, envelope: { ...record.envelope, stepItem: 'late' } } : record));
+  expect(verifyRecords(records, { definitions: () => arriving, isFinished: true }).violations).toEqual([]);
+});

@@ -110,6 +110,13 @@ export const ledgerOf = (history: History): Ledger | null => {
   };
 };
 
+/** When the slot was answered: its outcome; of a step that is its items, the record that closed their list. Null = not yet. */
+export const answeredOffset = (ledger: Ledger, slot: Slot): number | null => {
+  const outcome = slot.outcomes[0]?.offset ?? null;
+  const isWholeOfItems = slot.item === null && ledger.definition.steps[slot.step]?.forEach !== undefined;
+  return outcome ?? (isWholeOfItems ? slot.firstActOffset : null);
+};
+
 export const itemSlots = (ledger: Ledger, step: string): readonly Slot[] => [...ledger.slots.values()].filter((slot) => slot.step === step && slot.item !== null);
 const wholeSlot = (ledger: Ledger, step: string): Slot | undefined => ledger.slots.get(step);
 
@@ -137,14 +144,30 @@ export const isStepDone = (ledger: Ledger, name: string, before: number): boolea
   return isReady(ledger, name, before) && isClosed(ledger, name, before) && opened.every((slot) => isDoneSlot(slot, before));
 };
 
-/** Its dependencies are complete, as the log stood before this offset. */
-export const isReady = (ledger: Ledger, name: string, before: number): boolean => {
+const hasReadyDependencies = (ledger: Ledger, name: string, before: number): boolean => {
   const step = ledger.definition.steps[name];
   if (step === undefined || ledger.startedOffset === null || ledger.startedOffset >= before) return false;
   const dependencies = dependenciesOf(step);
   const isAnyEnough = typeof step.after === 'object' && 'any' in step.after;
   if (dependencies.length === 0) return true;
   return isAnyEnough ? dependencies.some((other) => isStepDone(ledger, other, before)) : dependencies.every((other) => isStepDone(ledger, other, before));
+};
+
+const READY_SINCE = new WeakMap<Ledger, Map<string, number>>();
+
+/** Offset of the record that made the step ready. */
+const readySince = (ledger: Ledger, name: string): number => {
+  const known = READY_SINCE.get(ledger) ?? new Map<string, number>();
+  READY_SINCE.set(ledger, known);
+  const since = known.get(name) ?? ledger.history.records.find(({ offset }) => hasReadyDependencies(ledger, name, offset + 1))?.offset ?? Number.POSITIVE_INFINITY;
+  known.set(name, since);
+  return since;
+};
+
+/** Its dependencies were complete, as the log stood before this offset. A late item may reopen one of them: what was triggered stays so. */
+export const isReady = (ledger: Ledger, name: string, before: number): boolean => {
+  const canReopen = Object.values(ledger.definition.steps).some(({ forEach }) => forEach !== undefined && 'arriving' in forEach);
+  return canReopen ? readySince(ledger, name) < before : hasReadyDependencies(ledger, name, before);
 };
 
 export const isEveryStepDone = (ledger: Ledger, before: number): boolean => Object.keys(ledger.definition.steps).every((name) => isStepDone(ledger, name, before));
