@@ -3,6 +3,7 @@ import type { KafkaConfig } from '../config.ts';
 import { KafkaError, reasonOf } from '../errors.ts';
 import { pauseMs, within } from '../pause.ts';
 import { createAssigner, type OwnSubscription, toOwned, toPartitions } from './assigner-protocol.ts';
+import { countToAssign } from './count-to-assign.ts';
 import { brokerErrorType, closeGroupSession, type GroupSession, type GroupTerm, openGroupSession, sendHeartbeat } from './group-session.ts';
 
 export type JoinOptions = {
@@ -26,9 +27,6 @@ const REJOIN_PAUSE_MS_MAX = 2_000;
 /** Partition counts only grow; a look every minute finds it. */
 const COUNT_CHECK_INTERVAL_MS = 60_000;
 const COUNT_CHECK_TIMEOUT_MS = 20_000;
-/** A topic created just now is known to every broker within this time; unknown for longer, it does not exist. */
-const UNKNOWN_TOPIC_GRACE_MS = 1_000;
-const UNKNOWN_TOPIC_PAUSE_MS = 100;
 const LEAVE_TIMEOUT_MS = 2_000;
 
 /** Why the current assignment is over. */
@@ -133,24 +131,11 @@ export class KafkaMembership implements Membership {
   }
 
   #open(): Promise<GroupSession> {
-    const { config, group } = this.#options;
+    const { config, group, partitionCount } = this.#options;
     return openGroupSession({
       config, groupId: group.group, topics: group.topics.map(({ topic }) => topic), sessionTimeoutMs: this.#sessionTimeoutMs,
-      assigner: createAssigner(() => this.#subscription(), (topic) => this.#countToAssign(topic)),
+      assigner: createAssigner(() => this.#subscription(), (topic) => countToAssign(topic, partitionCount)),
     });
-  }
-
-  /** A failed lookup fails the sync, and the group joins again: counted as nothing, the topic would have no owner for good. */
-  async #countToAssign(topic: string): Promise<number> {
-    for (const startedAtMs = performance.now(); ;) {
-      try {
-        return await this.#options.partitionCount(topic);
-      } catch (thrown) {
-        if (!(thrown instanceof KafkaError && thrown.code === 'KAFKA_UNKNOWN_TOPIC')) throw thrown;
-        if (performance.now() - startedAtMs >= UNKNOWN_TOPIC_GRACE_MS) return 0;
-      }
-      await pauseMs(UNKNOWN_TOPIC_PAUSE_MS);
-    }
   }
 
   #subscription(): OwnSubscription {
