@@ -1,4 +1,4 @@
-import type { EventLog, Membership, TransactionalWriter } from '#saga-core/ports';
+import type { EventLog, Log, Membership, TransactionalWriter } from '#saga-core/ports';
 import { ClusterView } from './cluster.ts';
 import { fetchCommittedPosition } from './committed-position.ts';
 import type { KafkaConfig } from './config.ts';
@@ -17,7 +17,7 @@ export type KafkaEventLogOptions = KafkaConfig & {
   /** `classic` keeps to the transaction protocol before KIP-890 although the broker offers v2. Default `auto`. */
   readonly transactionProtocol?: 'auto' | 'classic';
   /** Told of what this adapter retries by itself and somebody should know of, for example a group that cannot be joined. Default silence. */
-  readonly logger?: { readonly warn: (message: string) => void };
+  readonly logger?: Pick<Log, 'warn'>;
 };
 
 /**
@@ -29,6 +29,7 @@ export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => 
   const writers = new Set<TransactionalWriter>();
   const memberships = new Set<Membership>();
   let reader: KafkaPartitionReader | undefined;
+  const warn = (message: string): void => options.logger?.warn(message, { clientId: options.clientId });
 
   const partitionCount = async (topic: string, maxAgeMs: number = Infinity): Promise<number> => {
     const view = await cluster.topic(topic, maxAgeMs);
@@ -47,13 +48,13 @@ export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => 
       return writer;
     },
     reader: () => {
-      reader ??= new KafkaPartitionReader(cluster, (message) => options.logger?.warn(message));
+      reader ??= new KafkaPartitionReader(cluster, warn);
       return reader;
     },
     join: async (group, listener) => {
       const membership = await joinGroup({
         config: options, group, listener, partitionCount: (topic) => partitionCount(topic, 0),
-        checkRights: () => checkGroupRights(cluster, group.group), warn: (message) => options.logger?.warn(message),
+        checkRights: () => checkGroupRights(cluster, group.group), warn,
       });
       memberships.add(membership);
       return membership;
