@@ -174,16 +174,10 @@ export class KafkaMembership implements Membership {
       // kafkajs would wait as long as the session: then one lost answer ends it.
       if (await within(this.#sessionTimeoutMs * HEARTBEAT_TIMEOUT_SHARE, sendHeartbeat(session, term)) !== null) return 'ok';
     } catch (thrown) {
-      switch (brokerErrorType(thrown)) {
-        case 'REBALANCE_IN_PROGRESS':
-          return 'rebalance';
-        case 'UNKNOWN_MEMBER_ID':
-          if (this.#term === term) this.#memberId = null;
-          return 'not-a-member';
-        case 'ILLEGAL_GENERATION':
-        case 'FENCED_INSTANCE_ID':
-          return 'not-a-member';
-        default:
+      const refusal = refusalOf(thrown);
+      if (refusal !== null) {
+        if (refusal.forgetMember && this.#term === term) this.#memberId = null;
+        return refusal.beat;
       }
     }
     // The coordinator moved, or nobody answers: look for it again from the bootstrap list.
@@ -265,6 +259,21 @@ export class KafkaMembership implements Membership {
     this.#interrupt = null;
   }
 }
+
+/** What the coordinator says of a heartbeat; null when it did not answer, or is another one. */
+const refusalOf = (thrown: unknown): { readonly beat: 'rebalance' | 'not-a-member'; readonly forgetMember: boolean } | null => {
+  switch (brokerErrorType(thrown)) {
+    case 'REBALANCE_IN_PROGRESS':
+      return { beat: 'rebalance', forgetMember: false };
+    case 'UNKNOWN_MEMBER_ID':
+      return { beat: 'not-a-member', forgetMember: true };
+    case 'ILLEGAL_GENERATION':
+    case 'FENCED_INSTANCE_ID':
+      return { beat: 'not-a-member', forgetMember: false };
+    default:
+      return null;
+  }
+};
 
 const joinProblem = (thrown: unknown): string => {
   const type = brokerErrorType(thrown);

@@ -194,10 +194,14 @@ const takeAnswer = (context: TransactionContext, partition: PartitionWork, answe
   if (answer.baseOffset <= (context.lastOffsets.get(partition.key) ?? -1)) {
     return { kind: 'doubt', message: `Produce to ${partition.key} was acknowledged at ${answer.baseOffset}, where this writer wrote before: a duplicate's acknowledgement` };
   }
+  takeAcknowledgement(context, partition, answer.baseOffset);
+  return verdict;
+};
+
+const takeAcknowledgement = (context: TransactionContext, partition: PartitionWork, baseOffset: number): void => {
   partition.isAppendPossible = false;
   const chunk = partition.chunks.shift() ?? [];
-  context.lastOffsets.set(partition.key, answer.baseOffset + chunk.length - 1);
+  context.lastOffsets.set(partition.key, baseOffset + chunk.length - 1);
   context.sequences.set(partition.key, advanceSequence(context.sequences.get(partition.key) ?? 0, chunk.length));
-  partition.baseOffset ??= answer.baseOffset;
-  return verdict;
+  partition.baseOffset ??= baseOffset;
 };
