@@ -16,20 +16,23 @@ const answering = (...answers: readonly (Verdict | KafkaError)[]): (() => Promis
 };
 
 const endTxn = (attempt: Exchange['attempt'], rest: Partial<Exchange> = {}) => exchange({
-  attempt, deadlineMs: performance.now() + 100, onMoved: () => undefined, repeatLost: true, mayActBeforeRefusing: true, isOver: () => false, ...rest,
+  attempt, deadlineMs: performance.now() + 10_000, onMoved: () => undefined, repeatLost: true, mayActBeforeRefusing: true, isOver: () => false, ...rest,
 });
+
+/** For what goes on until the deadline. */
+const soon = () => ({ deadlineMs: performance.now() + 50 });
 
 test.each([CODE.COORDINATOR_NOT_AVAILABLE, CODE.NOT_COORDINATOR, CODE.REQUEST_TIMED_OUT])('EndTxn answered with %i and then fenced may have been appended', async (code) => {
   expect(await endTxn(answering(judgeEnd(code), judgeEnd(CODE.PRODUCER_FENCED)))).toMatchObject({ kind: 'fenced', afterLoss: true });
 });
 
 test('EndTxn answered with "not now" until the deadline leaves doubt', async () => {
-  expect(await endTxn(answering(judgeEnd(CODE.NOT_COORDINATOR)))).toMatchObject({ kind: 'doubt' });
+  expect(await endTxn(answering(judgeEnd(CODE.NOT_COORDINATOR)), soon())).toMatchObject({ kind: 'doubt' });
 });
 
 test('an end whose coordinator was never reached is refused: nothing was sent', async () => {
   const unreached: Verdict = { kind: 'again', moved: true, message: 'no coordinator', isUnsent: true };
-  expect(await endTxn(answering(unreached))).toMatchObject({ kind: 'refused', message: 'no coordinator' });
+  expect(await endTxn(answering(unreached), soon())).toMatchObject({ kind: 'refused', message: 'no coordinator' });
   expect(await endTxn(answering(unreached, judgeEnd(CODE.PRODUCER_FENCED)))).toMatchObject({ kind: 'fenced', afterLoss: false });
 });
 

@@ -15,14 +15,14 @@ const answerOf = (scripted: Exclude<Scripted, KafkaError>): ProduceAnswer => ({
   throttleTimeMs: 0, partitions: scripted.map(([partition, errorCode, baseOffset = -1]) => ({ topic: 't', partition, errorCode, baseOffset, message: null })),
 });
 
-const run = async (isV2: boolean, script: readonly Scripted[]) => {
+const run = async (isV2: boolean, script: readonly Scripted[], limitMs = 10_000) => {
   let round = 0;
   const send = (): Promise<ProduceAnswer> => {
     const scripted = script[Math.min(round++, script.length - 1)] ?? LOST;
     return scripted instanceof KafkaError ? Promise.reject(scripted) : Promise.resolve(answerOf(scripted));
   };
   const view = { topicId: '', errorCode: 0, fetchedAtMs: 0, partitions: new Map([0, 1].map((partition) => [partition, { partition, leader: 1, leaderEpoch: 0 }])) };
-  const deadlineMs = performance.now() + 200;
+  const deadlineMs = performance.now() + limitMs;
   const context = {
     cluster: { knownTopic: () => view, refreshTopics: () => Promise.resolve() },
     produceConnections: { to: () => Promise.resolve({ send }) },
@@ -55,9 +55,9 @@ test('a classic writer whose lost batch was acknowledged after all is usable aft
 });
 
 test('a batch that was lost and never answered definitely is in doubt at the deadline', async () => {
-  expect((await run(true, [LOST, [[0, CODE.NOT_LEADER_OR_FOLLOWER], [1, CODE.NOT_LEADER_OR_FOLLOWER]]])).end).toMatchObject({ kind: 'doubt' });
+  expect((await run(true, [LOST, [[0, CODE.NOT_LEADER_OR_FOLLOWER], [1, CODE.NOT_LEADER_OR_FOLLOWER]]], 100)).end).toMatchObject({ kind: 'doubt' });
 });
 
 test('batches that were only ever refused for now are refused at the deadline, without doubt', async () => {
-  expect((await run(false, [[[0, CODE.NOT_LEADER_OR_FOLLOWER], [1, CODE.NOT_LEADER_OR_FOLLOWER]]])).end).toMatchObject({ kind: 'refused', code: 'REFUSED' });
+  expect((await run(false, [[[0, CODE.NOT_LEADER_OR_FOLLOWER], [1, CODE.NOT_LEADER_OR_FOLLOWER]]], 100)).end).toMatchObject({ kind: 'refused', code: 'REFUSED' });
 });

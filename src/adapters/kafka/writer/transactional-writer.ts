@@ -123,7 +123,6 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
         const nodeId = await this.#cluster.coordinator('transaction', transactionalId);
         // Connected first: only then is it known what the coordinator speaks.
         const connection = await this.#connections.to(nodeId);
-        if (this.#isClosing) continue;
         const protocol = chooseProtocol(this.#cluster, nodeId, this.#options.protocol);
         const answer = await connection.send(initProducerId(protocol.initProducerId, transactionalId, transactionTimeoutMs), FENCE_ATTEMPT_TIMEOUT_MS);
         const verdict = judge(answer.errorCode, `InitProducerId of ${transactionalId}`);
