@@ -28,7 +28,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
  * Reads a topic with Apache's own Kafka and Avro, given nothing but the addresses, and writes every record again.
- * Prints one line per record: its key, the full name of its schema, the event id, the body as Java writes it in hex.
+ * Prints one line per record: its key, its type's header, the full name of its schema, the event id, the body as Java writes it in hex.
  */
 public final class ReadAll {
   private static final HttpClient HTTP = HttpClient.newHttpClient();
@@ -57,8 +57,10 @@ public final class ReadAll {
     BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
     new GenericDatumWriter<GenericRecord>(schema).write(value, encoder);
     encoder.flush();
-    String eventId = ((GenericRecord) value.get("envelope")).get("eventId").toString();
-    return record.key() + "\t" + schema.getFullName() + "\t" + eventId + "\t" + java.util.HexFormat.of().formatHex(out.toByteArray());
+    // Typed data has no envelope.
+    String eventId = schema.getField("envelope") == null ? "" : ((GenericRecord) value.get("envelope")).get("eventId").toString();
+    String type = new String(record.headers().lastHeader("event-type").value(), StandardCharsets.UTF_8);
+    return record.key() + "\t" + type + "\t" + schema.getFullName() + "\t" + eventId + "\t" + java.util.HexFormat.of().formatHex(out.toByteArray());
   }
 
   public static void main(String[] args) throws Exception {
@@ -67,6 +69,7 @@ public final class ReadAll {
     Properties settings = new Properties();
     settings.put("bootstrap.servers", args[0]);
     settings.put("auto.offset.reset", "earliest");
+    settings.put("isolation.level", "read_committed");
     int left = Integer.parseInt(args[3]);
     try (KafkaConsumer<String, byte[]> consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {
       TopicPartition partition = new TopicPartition(args[2], 0);

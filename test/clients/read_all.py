@@ -1,6 +1,6 @@
 """Reads a topic with Confluent's own client and deserializer, given nothing but the addresses.
 
-Prints one JSON line per record: {"type", "id", "value"}; bytes as {"$hex"}, timestamps as milliseconds.
+Prints one JSON line per record: {"type", "key", "value"}; bytes as {"$hex"}, long integers as {"$big"}, timestamps as milliseconds.
 """
 
 import datetime
@@ -13,6 +13,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 POLL_S = 30
+LARGEST_NUMBER = 2**53 - 1
 
 
 def plain(value):
@@ -21,6 +22,8 @@ def plain(value):
     if isinstance(value, datetime.datetime):
         epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
         return (value - epoch) // datetime.timedelta(milliseconds=1)
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        return {"$big": str(value)}
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, dict):
@@ -35,6 +38,7 @@ def main(brokers, registry, topic, count):
         "group.id": f"{topic}-python",
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
+        "isolation.level": "read_committed",
     })
     consumer.subscribe([topic])
     try:
@@ -45,7 +49,8 @@ def main(brokers, registry, topic, count):
             if message.error() is not None:
                 sys.exit(str(message.error()))
             value = deserialize(message.value(), SerializationContext(topic, MessageField.VALUE))
-            print(json.dumps({"type": message.key().decode(), "value": plain(value)}))
+            headers = {name: text.decode() for name, text in message.headers()}
+            print(json.dumps({"type": headers["event-type"], "key": message.key().decode(), "value": plain(value)}))
     finally:
         consumer.close()
 

@@ -3,14 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
-import { Kafka, logLevel } from 'kafkajs';
+import { createKafkaAdmin, createKafkaEventLog } from '#adapters/kafka';
 import { createSchemaCodec } from '#adapters/schema-registry';
 import { startLocalPlatform } from '#apps/local-platform';
-import { allEventTypes, type Envelope } from '#contracts';
+import { allDataTypes, allEventTypes, type Envelope } from '#contracts';
+import type { Codec, RecordToWrite } from '#saga-core/ports';
 import { type Fixture, fromJson } from '../../scripts/contracts/fixtures.ts';
 
-// Goal: a client that is not ours reads every event type with nothing but the addresses of Kafka and the registry.
-// Method: the golden records of every event type, written by our codec to a real topic, read by Confluent's Python client
+// Goal: a client that is not ours reads every type with nothing but the addresses of Kafka and the registry.
+// Method: the golden records of every type, written by our codec and our transactional writer (batches, headers, an aborted
+// transaction in between) to a real topic, read committed by Confluent's Python client
 // (compared as values) and by Apache's Java client (which writes them again: compared as bytes).
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -41,39 +43,64 @@ const prepareJava = (): void => {
   run('javac', ['-cp', CLASSPATH, '-d', CLASSES, join(import.meta.dirname, 'ReadAll.java')], JAVA_HINT);
 };
 
-type Golden = { readonly type: string; readonly value: unknown };
+type Golden = { readonly type: string; readonly key: string; readonly value: unknown };
 type Written = Golden & { readonly body: string };
 type Addresses = { readonly kafka: readonly string[]; readonly registry: string };
 
-/** Golden records of the present schemas, in the order of the types. */
+const TYPES = [...allEventTypes, ...allDataTypes];
+const RECORDS_PER_TRANSACTION = 20;
+/** Above the limit of a topic: what was written before it in its transaction is aborted. */
+const REFUSED_BYTES = 2_000_000;
+
+const isEvent = (value: unknown): value is { readonly envelope: Envelope } => typeof value === 'object' && value !== null && 'envelope' in value;
+const eventIdOf = (value: unknown): string => (isEvent(value) ? value.envelope.eventId : '');
+
+/** Golden records of the present schemas, in the order of the types: events, then typed data, which records carry as bytes. */
 const goldenRecords = (): readonly Written[] => {
   const folder = join(ROOT, 'schemas', 'fixtures');
-  return allEventTypes.flatMap((type) => {
+  return TYPES.flatMap((type) => {
     const names = readdirSync(folder).filter((name) => name.startsWith(`${type.name}.v`)).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
     const fixture = JSON.parse(readFileSync(join(folder, names.at(-1) ?? `${type.name}.v1.json`), 'utf8')) as Fixture;
-    return fixture.records.map(({ body, value }) => ({ type: type.name, body, value }));
+    return fixture.records.map(({ body, value }, index) => ({ type: type.name, key: (isEvent(value) ? value.envelope.correlationId : null) ?? `${type.name}/${index}`, body, value }));
   });
 };
 
+const encode = (codec: Codec, { type: name, value }: Golden): Uint8Array => {
+  const type = TYPES.find((each) => each.name === name);
+  if (type === undefined) throw new Error(`${name} is no type`);
+  const decoded = fromJson(value);
+  if (type.kind === 'data') return codec.encodeData(type, decoded);
+  const { envelope, ...payload } = decoded as { readonly envelope: Envelope };
+  return codec.encode(type, envelope, payload);
+};
+
+/** As a worker writes: transactions with positions, records with headers; one of the transactions is aborted half-way. */
 const writeAll = async (records: readonly Golden[], topic: string, addresses: Addresses): Promise<void> => {
   const codec = createSchemaCodec({ registryUrl: addresses.registry, topicsOf: () => [topic], autoRegister: true });
-  await codec.prepare(allEventTypes);
-  const types = new Map(allEventTypes.map((type) => [type.name, type]));
-  const messages = records.map(({ type: name, value }) => {
-    const type = types.get(name);
-    if (type === undefined) throw new Error(`${name} is no event type`);
-    const { envelope, ...payload } = fromJson(value) as { readonly envelope: Envelope };
-    return { key: name, value: Buffer.from(codec.encode(type, envelope, payload)) };
-  });
-  const kafka = new Kafka({ clientId: 'clients-test', brokers: [...addresses.kafka], logLevel: logLevel.ERROR });
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] });
-  await admin.disconnect();
-  const producer = kafka.producer();
-  await producer.connect();
-  await producer.send({ topic, messages });
-  await producer.disconnect();
+  await codec.prepare(TYPES);
+  const admin = createKafkaAdmin({ clientId: 'clients-test', brokers: addresses.kafka });
+  await admin.createTopics([{ topic, partitions: 1, replicationFactor: 1 }]);
+  await admin.close();
+  const log = createKafkaEventLog({ clientId: 'clients-test', brokers: addresses.kafka });
+  const writer = log.writer(`${topic}/writer`);
+  const fence = await writer.fence();
+  if (fence.status !== 'fenced-others') throw new Error(fence.message);
+  const toWrite = records.map((record): RecordToWrite => ({
+    topic, partition: 0, key: record.key, value: encode(codec, record), timestampMs: Date.now(),
+    headers: { 'event-type': record.type, 'event-id': eventIdOf(record.value), 'correlation-id': record.key },
+  }));
+  const [first] = toWrite;
+  if (first === undefined) throw new Error('there are no golden records');
+  const refused = await writer.commit({ records: [first, { ...first, value: Buffer.alloc(REFUSED_BYTES) }] });
+  if (refused.status !== 'not-committed') throw new Error(`a record of ${REFUSED_BYTES} bytes was ${refused.status}`);
+  for (let at = 0; at < toWrite.length; at += RECORDS_PER_TRANSACTION) {
+    const outcome = await writer.commit({
+      records: toWrite.slice(at, at + RECORDS_PER_TRANSACTION),
+      positions: { group: `${topic}.writer`, offsets: [{ topic, partition: 0, offset: at, metadata: '' }] },
+    });
+    if (outcome.status !== 'committed') throw new Error(`${outcome.status}: ${outcome.message}`);
+  }
+  await log.close();
 };
 
 const readWithPython = async (count: number, topic: string, addresses: Addresses): Promise<readonly Golden[]> => {
@@ -90,9 +117,8 @@ const readWithJava = async (count: number, topic: string, addresses: Addresses):
 
 const compareWithJava = (written: readonly Written[], read: readonly string[]): number => {
   let failed = 0;
-  for (const [index, { type, body, value }] of written.entries()) {
-    const { envelope } = value as { readonly envelope: { readonly eventId: string } };
-    const expected = [type, type, envelope.eventId, body].join('\t');
+  for (const [index, { type, key, body, value }] of written.entries()) {
+    const expected = [key, type, type, eventIdOf(value), body].join('\t');
     if (read[index] === expected) continue;
     failed += 1;
     console.error(`${type}: written ${expected}\n  read and written again by Java as ${String(read[index])}`);
@@ -105,7 +131,7 @@ const compareWithPython = (written: readonly Golden[], read: readonly Golden[]):
   let failed = 0;
   for (const [index, record] of written.entries()) {
     const found = read[index];
-    if (found !== undefined && found.type === record.type && isDeepStrictEqual(found.value, record.value)) continue;
+    if (found !== undefined && found.type === record.type && found.key === record.key && isDeepStrictEqual(found.value, record.value)) continue;
     failed += 1;
     console.error(`${record.type}: written ${JSON.stringify(record.value)}\n  read by Python as ${JSON.stringify(found?.value)}`);
   }

@@ -93,11 +93,12 @@ const JOIN_FAULTS: readonly { readonly request: 'JoinGroup' | 'SyncGroup'; reado
 ];
 test.each(JOIN_FAULTS)(
   '$request, $fault: the member joins all the same', async ({ request, fault }) => {
-    stand.proxy.on(API[request], fault);
+    const rule = stand.proxy.on(API[request], fault);
     const member = await join(stand.log);
     await member.until(() => member.assignments.length > 0);
     await confirmedAfter(member, performance.now());
     expect(member.assignments.at(-1)?.partitions).toHaveLength(2);
+    expect(rule.hitCount()).toBe(1);
     await member.membership.leave();
   });
 
@@ -114,4 +115,22 @@ test('a member that was silent has lost its partitions to the other one before i
   await heir.until(() => heir.assignments.at(-1)?.partitions.length === 1);
   expect(first.assignments.at(-1)?.partitions).toHaveLength(1);
   await Promise.all([first.membership.leave(), heir.membership.leave()]);
+});
+
+test.each(['drop-answer', 'reset-answer'] as const)('Heartbeat, %s, once: the member keeps what it owns, well within its session', async (fault) => {
+  const member = await join(stand.log);
+  await member.until(() => member.assignments.length === 1);
+  const lost = stand.proxy.on(API.Heartbeat, fault);
+  await lost.hit;
+  await confirmedAfter(member, performance.now());
+  expect(names(member)).toEqual(['assigned']);
+  await member.membership.leave();
+});
+
+test.each(['drop-answer', 'reset-answer'] as const)('LeaveGroup, %s: leaving ends all the same', async (fault) => {
+  const member = await join(stand.log);
+  await member.until(() => member.assignments.length === 1);
+  const rule = stand.proxy.on(API.LeaveGroup, fault);
+  await member.membership.leave();
+  expect(rule.hitCount()).toBe(1);
 });

@@ -79,11 +79,12 @@ describe('lost exchanges', () => {
     '$request, $fault: nothing is lost, nothing comes twice', async ({ request, fault }) => {
       const writer = await stand.fenced(stand.direct);
       for (const text of numbers(5)) await stand.mustCommit(writer, text);
-      if (request === 'Metadata') stand.proxy.on(API.Metadata, fault);
+      const metadata = request === 'Metadata' ? stand.proxy.on(API.Metadata, fault) : null;
       const follower = follow(0);
-      if (request === 'Fetch') stand.proxy.on(API.Fetch, fault, 2);
+      const fetches = request === 'Fetch' ? stand.proxy.on(API.Fetch, fault, 2) : null;
       for (const text of numbers(5, 5)) await stand.mustCommit(writer, text);
       await follower.until(() => follower.texts.length >= 10);
+      expect((metadata ?? fetches)?.hitCount()).toBeGreaterThan(0);
       expect(follower.texts).toEqual(numbers(10));
       expectContiguous(follower.batches, 0);
     });
@@ -103,9 +104,10 @@ describe('lost exchanges', () => {
   test.each(['OffsetFetch', 'ListOffsets', 'FindCoordinator'] as const)('%s: a lost answer is asked for again', async (request) => {
     const writer = await stand.fenced(stand.direct);
     await stand.mustCommit(writer, 'kept');
-    stand.proxy.on(API[request], 'reset-answer');
+    const rule = stand.proxy.on(API[request], 'reset-answer');
     expect(await stand.log.committedPosition(stand.group, { topic: stand.topic, partition: 0 })).toMatchObject({ offset: 1, metadata: 'kept' });
     expect(await stand.log.logStartOffset({ topic: stand.topic, partition: 0 })).toBe(0);
+    expect(rule.hitCount()).toBe(1);
   });
 });
 

@@ -2,6 +2,7 @@
 // every committed transaction once, whole and in order. Method: a proxy loses, holds or delays the exchange by request type;
 // afterwards a fresh reader compares the log with what the writer was told.
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { createKafkaAdmin } from '#adapters/kafka';
 import type { CommitOutcome } from '#saga-core/ports';
 import { API, type Fault } from '../support/kafka-proxy.ts';
 import { sharedPlatform } from '../support/platform.ts';
@@ -46,12 +47,12 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
   test.each(cases(protocol))('K1, K2: $request, $fault: the commit tells the truth and the next transaction is whole', async ({ request, fault }) => {
     // Those are sent before the first transaction only; the rest of the log's life is without them.
     const isEarly = request === 'FindCoordinator' || request === 'Metadata' || request === 'InitProducerId';
-    if (isEarly) stand.proxy.on(API[request], fault);
+    const early = isEarly ? stand.proxy.on(API[request], fault) : null;
     const writer = await stand.fenced(stand.log, isEarly ? {} : QUICK);
     await stand.mustCommit(writer, 'before');
     const rule = isEarly ? null : stand.proxy.on(API[request], fault);
     const outcome = await writer.commit(stand.transaction('during', 2));
-    if (rule !== null) expect(rule.hitCount()).toBe(1);
+    expect((rule ?? early)?.hitCount()).toBe(1);
     // Classic EndTxn is never repeated: a late copy would end the next transaction.
     expect(outcome.status).toBe(protocol === 'classic' && request === 'EndTxn' ? 'unknown' : 'committed');
     const next = outcome.status === 'committed' ? writer : await stand.fenced(stand.direct);
@@ -201,11 +202,38 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
   });
 
   test('a topic whose limit is below a batch gets smaller batches; only a record above it is refused', async () => {
+    const admin = createKafkaAdmin({ brokers: kafka, clientId: 'faults' });
+    await admin.setTopicConfig(stand.topic, { 'max.message.bytes': '150000' });
+    await admin.close();
     const writer = await stand.fenced(stand.log);
     const records = Array.from({ length: 40 }, (_, index) => ({ ...stand.record(`${index} ${'x'.repeat(60_000)}`) }));
-    const outcome = await writer.commit({ records });
-    expect(outcome.status).toBe('committed');
-    expect((await stand.texts()).map((text) => Number(text.split(' ')[0]))).toEqual(records.map((_, index) => index));
+    expect(await writer.commit({ records })).toMatchObject({ status: 'committed' });
+    // Forty records of 60,000 bytes, at most two below the limit.
+    expect(stand.proxy.seen(API.Produce)).toBeGreaterThan(20);
+    const large = { ...stand.record(''), value: Buffer.alloc(200_000) };
+    expect(await writer.commit({ records: [large] })).toMatchObject({ status: 'not-committed', code: 'RECORD_TOO_LARGE' });
+    await stand.mustCommit(writer, '40');
+    expect((await stand.texts()).map((text) => Number(text.split(' ')[0]))).toEqual([...records.map((_, index) => index), 40]);
+  });
+
+  test('a black hole: a commit that cannot connect ends by its deadline, and nothing of it is in the log', async () => {
+    const writer = await stand.fenced(stand.log, QUICK);
+    await stand.mustCommit(writer, 'before');
+    // Every connection is cut, and new ones are silent from their first request on.
+    const silence = stand.proxy.on(API.ApiVersions, 'drop-request', 1_000);
+    const lookups = stand.proxy.on(API.FindCoordinator, 'drop-request', 1_000);
+    const produces = stand.proxy.on(API.Produce, 'drop-request', 1_000);
+    const offsets = stand.proxy.on(API.TxnOffsetCommit, 'drop-request', 1_000);
+    const ends = stand.proxy.on(API.EndTxn, 'drop-request', 1_000);
+    stand.proxy.resetAll();
+    const startedAtMs = performance.now();
+    const outcome = await writer.commit(stand.transaction('during'));
+    expect(performance.now() - startedAtMs).toBeLessThan(QUICK.transactionTimeoutMs + 500);
+    expect(['unknown', 'not-committed']).toContain(outcome.status);
+    for (const rule of [silence, lookups, produces, offsets, ends]) rule.release();
+    const successor = await stand.fenced(stand.direct);
+    await stand.mustCommit(successor, 'after');
+    await expectTruth([['before', 'committed'], ['during', 'not-committed'], ['after', 'committed']]);
   });
 });
 

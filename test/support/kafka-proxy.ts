@@ -13,7 +13,7 @@ export type Fault =
   | 'drop-answer'
   /** It waits, with all behind it, until the rule is released. */
   | 'hold-request'
-  /** The broker executes it; the answer waits until the rule is released. */
+  /** The broker executes it; the answer waits, with all behind it, until the rule is released. */
   | 'hold-answer'
   /** The connection is reset, and the broker gets the request when the rule is released. */
   | 'late-request';
@@ -39,7 +39,7 @@ export type KafkaProxy = {
 };
 
 export const API = {
-  Produce: 0, Fetch: 1, ListOffsets: 2, Metadata: 3, OffsetFetch: 9, FindCoordinator: 10, JoinGroup: 11, Heartbeat: 12, SyncGroup: 14,
+  Produce: 0, Fetch: 1, ListOffsets: 2, Metadata: 3, OffsetFetch: 9, FindCoordinator: 10, JoinGroup: 11, Heartbeat: 12, LeaveGroup: 13, SyncGroup: 14,
   ApiVersions: 18, InitProducerId: 22, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25, EndTxn: 26, TxnOffsetCommit: 28,
 } as const;
 
@@ -160,14 +160,23 @@ class Proxy {
       pump();
     });
     let isMuted = false;
+    // Answers of one connection never overtake one another.
+    let heldAnswers: Buffer[] | null = null;
+    const letGo = (): void => {
+      for (const held of heldAnswers ?? []) client.write(held);
+      heldAnswers = null;
+    };
     onFrames(upstream, (frame) => {
       const fate = fates.shift();
       if (fate?.apiKey === API.Metadata || fate?.apiKey === API.FindCoordinator) rewritePorts(frame, ports());
       const rule = fate?.rule;
       if (rule?.fault === 'drop-answer') isMuted = true;
       if (rule?.fault === 'reset-answer') client.destroy();
-      else if (rule?.fault === 'hold-answer') rule.whenReleased(() => client.write(frame));
-      else if (!isMuted) client.write(frame);
+      else if (heldAnswers !== null) heldAnswers.push(frame);
+      else if (rule?.fault === 'hold-answer') {
+        heldAnswers = [frame];
+        rule.whenReleased(letGo);
+      } else if (!isMuted) client.write(frame);
     });
     client.on('close', () => {
       if (!isLate) upstream.destroy();

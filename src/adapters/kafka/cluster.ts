@@ -13,6 +13,8 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 /** For requests that the broker answers at once; two fit below the deadline of a commit. */
 export const REQUEST_TIMEOUT_MS = 1_500;
 const RETRY_PAUSE_MS = 20;
+/** A broker that did not answer is left out for this long, where another one may be asked. */
+const AVOID_MS = 10_000;
 const BOOTSTRAP = -1;
 
 export type TopicView = {
@@ -34,7 +36,9 @@ export class ClusterView {
   readonly #topics = new Map<string, TopicView>();
   readonly #coordinators = new Map<string, number>();
   #refresh: { readonly topics: Set<string>; readonly done: Promise<void> } | undefined;
+  readonly #silentSinceMs = new Map<number, number>();
   #bootstrapIndex = 0;
+  #turn = 0;
   #controllerId = BOOTSTRAP;
   #isClosed = false;
 
@@ -64,7 +68,12 @@ export class ClusterView {
   async open(nodeId: number): Promise<Connection> {
     if (this.#isClosed) throw new KafkaError('KAFKA_CLOSED', 'the event log is closed');
     const connection = await openConnection(this.config, this.#address(nodeId), CONNECT_TIMEOUT_MS);
-    if (!this.#versions.has(nodeId)) await this.#learnVersions(nodeId, connection);
+    try {
+      if (!this.#versions.has(nodeId)) await this.#learnVersions(nodeId, connection);
+    } catch (thrown) {
+      connection.destroy('its versions are not known');
+      throw thrown;
+    }
     if (this.#isClosed) {
       connection.destroy();
       throw new KafkaError('KAFKA_CLOSED', 'the event log is closed');
@@ -79,7 +88,8 @@ export class ClusterView {
       const connection = await this.#control(node);
       return await connection.send(request, REQUEST_TIMEOUT_MS);
     } catch (thrown) {
-      if (nodeId === undefined && isLostAnswer(thrown)) this.#forgetNode(node);
+      // Not forgotten: its connection of now may be a newer one, opened by somebody else.
+      if (isLostAnswer(thrown)) this.#silentSinceMs.set(node, performance.now());
       throw thrown;
     }
   }
@@ -185,11 +195,17 @@ export class ClusterView {
       const connection = await known;
       if (connection.isOpen) return connection;
       if (this.#controls.get(nodeId) === known) this.#controls.delete(nodeId);
+      connection.retire();
       return await this.#control(nodeId);
     }
     const opening = this.open(nodeId).then(async (connection) => {
-      await this.#learnVersions(nodeId, connection);
-      return connection;
+      try {
+        await this.#learnVersions(nodeId, connection);
+        return connection;
+      } catch (thrown) {
+        connection.destroy('its versions are not known');
+        throw thrown;
+      }
     });
     this.#controls.set(nodeId, opening);
     try {
@@ -247,15 +263,10 @@ export class ClusterView {
     return parseBroker(brokers[this.#bootstrapIndex++ % brokers.length] ?? '');
   }
 
+  /** In turn, so that one broker that lags behind or hangs is not asked alone; the configured ones when none is known to answer. */
   #anyNode(): number {
-    for (const nodeId of this.#controls.keys()) return nodeId;
-    for (const nodeId of this.#addresses.keys()) return nodeId;
-    return BOOTSTRAP;
-  }
-
-  /** An unreachable broker is asked again only after metadata names it again. */
-  #forgetNode(nodeId: number): void {
-    this.#controls.delete(nodeId);
-    this.#addresses.delete(nodeId);
+    const now = performance.now();
+    const answering = [...this.#addresses.keys()].filter((nodeId) => now - (this.#silentSinceMs.get(nodeId) ?? -Infinity) > AVOID_MS);
+    return answering[this.#turn++ % answering.length] ?? BOOTSTRAP;
   }
 }

@@ -11,6 +11,8 @@ export type KafkaErrorCode =
   /** The broker refused the request for a stated reason. */
   | 'KAFKA_REFUSED'
   | 'KAFKA_AUTHENTICATION'
+  /** The user is who it says, but lacks a right; the message says which to grant. */
+  | 'KAFKA_NOT_AUTHORISED'
   | 'KAFKA_UNSUPPORTED_BROKER'
   | 'KAFKA_UNKNOWN_TOPIC'
   | 'KAFKA_CLOSED'
@@ -22,6 +24,7 @@ const ACTIONS = {
   KAFKA_PROTOCOL: 'stop',
   KAFKA_REFUSED: 'stop',
   KAFKA_AUTHENTICATION: 'stop',
+  KAFKA_NOT_AUTHORISED: 'stop',
   KAFKA_UNSUPPORTED_BROKER: 'stop',
   KAFKA_UNKNOWN_TOPIC: 'stop',
   KAFKA_CLOSED: 'stop',

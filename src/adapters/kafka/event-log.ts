@@ -1,9 +1,10 @@
-import type { EventLog, Membership, TransactionalWriter } from '#saga-core/ports';
+import type { EventLog, Log, Membership, TransactionalWriter } from '#saga-core/ports';
 import { ClusterView } from './cluster.ts';
 import { fetchCommittedPosition } from './committed-position.ts';
 import type { KafkaConfig } from './config.ts';
-import { CODE, codeName } from './error-codes.ts';
+import { CODE, codeName, NOT_AUTHORISED } from './error-codes.ts';
 import { KafkaError } from './errors.ts';
+import { checkGroupRights } from './group/group-rights.ts';
 import { joinGroup } from './group/membership.ts';
 import { listOffset } from './list-offset.ts';
 import { EARLIEST, LATEST } from './protocol/list-offsets-v7.ts';
@@ -15,6 +16,8 @@ const TRANSACTION_TIMEOUT_MS = 5_000;
 export type KafkaEventLogOptions = KafkaConfig & {
   /** `classic` keeps to the transaction protocol before KIP-890 although the broker offers v2. Default `auto`. */
   readonly transactionProtocol?: 'auto' | 'classic';
+  /** Told of what this adapter retries by itself and somebody should know of, for example a group that cannot be joined. Default silence. */
+  readonly logger?: Pick<Log, 'warn'>;
 };
 
 /**
@@ -26,10 +29,12 @@ export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => 
   const writers = new Set<TransactionalWriter>();
   const memberships = new Set<Membership>();
   let reader: KafkaPartitionReader | undefined;
+  const warn = (message: string): void => options.logger?.warn(message, { clientId: options.clientId });
 
   const partitionCount = async (topic: string, maxAgeMs: number = Infinity): Promise<number> => {
     const view = await cluster.topic(topic, maxAgeMs);
     if (view.errorCode === CODE.NONE) return view.partitions.size;
+    if (NOT_AUTHORISED.has(view.errorCode)) throw new KafkaError('KAFKA_NOT_AUTHORISED', `topic ${topic}: ${codeName(view.errorCode)}: grant DESCRIBE on the topic`, { brokerCode: view.errorCode });
     const code = view.errorCode === CODE.UNKNOWN_TOPIC_OR_PARTITION ? 'KAFKA_UNKNOWN_TOPIC' : 'KAFKA_REFUSED';
     throw new KafkaError(code, `topic ${topic}: ${codeName(view.errorCode)}`, { brokerCode: view.errorCode });
   };
@@ -43,11 +48,14 @@ export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => 
       return writer;
     },
     reader: () => {
-      reader ??= new KafkaPartitionReader(cluster);
+      reader ??= new KafkaPartitionReader(cluster, warn);
       return reader;
     },
     join: async (group, listener) => {
-      const membership = await joinGroup({ config: options, group, listener, partitionCount: (topic) => partitionCount(topic, 0) });
+      const membership = await joinGroup({
+        config: options, group, listener, partitionCount: (topic) => partitionCount(topic, 0),
+        checkRights: () => checkGroupRights(cluster, group.group), warn,
+      });
       memberships.add(membership);
       return membership;
     },

@@ -36,12 +36,16 @@ export type Assigner = {
     Promise<readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]>;
 };
 
+export type GroupCoordinator = {
+  readonly heartbeat: (beat: { readonly groupId: string; readonly memberId: string; readonly groupGenerationId: number }) => Promise<unknown>;
+};
+
 export type Cluster = {
   readonly connect: () => Promise<void>;
   readonly disconnect: () => Promise<void>;
   readonly refreshMetadata: () => Promise<void>;
   readonly addMultipleTargetTopics: (topics: readonly string[]) => Promise<void>;
-  readonly findGroupCoordinator: (options: { readonly groupId: string }) => Promise<unknown>;
+  readonly findGroupCoordinator: (options: { readonly groupId: string }) => Promise<GroupCoordinator>;
 };
 
 export type ClusterConstructor = new (options: {
@@ -65,10 +69,9 @@ export type ClusterConstructor = new (options: {
 export type ConsumerGroup = {
   generationId: number | null;
   memberId: string | null;
-  coordinator: unknown;
+  coordinator: GroupCoordinator | null;
   readonly connect: () => Promise<void>;
   readonly joinAndSync: () => Promise<void>;
-  readonly heartbeat: (options: { readonly interval: number }) => Promise<void>;
   readonly leave: () => Promise<void>;
   readonly assigned: () => readonly { readonly topic: string; readonly partitions: readonly number[] }[];
 };

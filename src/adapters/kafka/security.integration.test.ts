@@ -10,7 +10,7 @@ import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLeve
 import { type LocalPlatform, startLocalPlatform } from '#apps/local-platform';
 import type { EventLog, ReadError, RecordToWrite } from '#saga-core/ports';
 import { ClusterView } from './cluster.ts';
-import { createKafkaAdmin, createKafkaEventLog, type KafkaConfig, type KafkaSasl } from './index.ts';
+import { createKafkaAdmin, createKafkaEventLog, type KafkaConfig, type KafkaEventLogOptions, type KafkaSasl } from './index.ts';
 import type { Request } from './net/request.ts';
 
 jest.setTimeout(20_000);
@@ -57,7 +57,32 @@ const createScramUser = (name: string, mechanism: number): Request<readonly numb
   },
 });
 
-const connect = (config: Partial<KafkaConfig>): EventLog => {
+/* AlterClientQuotas Request (Version: 1) => [entries => [entity => type name _tags] [ops => key value remove _tags] _tags] validate_only _tags */
+const limitProducer = (clientId: string, bytesPerSecond: number): Request<readonly number[]> => ({
+  apiKey: 49, apiVersion: 1, name: 'AlterClientQuotas', flexible: true,
+  encode: (writer) => {
+    const value = Buffer.alloc(8);
+    value.writeDoubleBE(bytesPerSecond);
+    writer.uvarint(2).uvarint(2).compactString('client-id').compactNullableString(clientId).noTags();
+    writer.uvarint(2).compactString('producer_byte_rate').raw(value).boolean(false).noTags().noTags().boolean(false).noTags();
+  },
+  decode: (reader) => {
+    reader.int32();
+    return reader.compactArray(() => {
+      const code = reader.int16();
+      reader.compactNullableString();
+      reader.compactArray(() => {
+        reader.compactString();
+        reader.compactNullableString();
+        reader.skipTags();
+      });
+      reader.skipTags();
+      return code;
+    });
+  },
+});
+
+const connect = (config: Partial<KafkaEventLogOptions>): EventLog => {
   const log = createKafkaEventLog({ brokers: platform.kafka, clientId: 'security', ...config });
   logs.push(log);
   return log;
@@ -201,3 +226,48 @@ test('ACLs: each missing right is NOT_AUTHORISED at its place, and the writer st
   await expect(log.committedPosition(position.group, { topic, partition: 0 })).rejects.toThrow(/GROUP_AUTHORIZATION_FAILED/);
   expect(await writer.commit({ records: [record('allowed')] })).toMatchObject({ status: 'committed' });
 });
+
+test('a group that the user may not join rejects join, and says what to grant', async () => {
+  const log = over('SASL', { sasl: scram('nobody', 'scram-sha-256') });
+  const group = `${topic}.closed`;
+  await allow('nobody', AclResourceTypes.TOPIC, topic, AclOperationTypes.DESCRIBE);
+  const listener = { onAssigned: () => undefined, onLost: () => undefined, beforeRejoin: () => Promise.resolve() };
+  const refusal = { code: 'KAFKA_NOT_AUTHORISED', action: 'stop', message: expect.stringMatching(new RegExp(`${group}.*grant READ on the group`)) };
+  await expect(log.join({ group, topics: [{ topic, set: 'set' }] }, listener)).rejects.toMatchObject(refusal);
+  // The coordinator may now be looked for, but the group not joined.
+  await allow('nobody', AclResourceTypes.GROUP, group, AclOperationTypes.DESCRIBE);
+  await expect(log.join({ group, topics: [{ topic, set: 'set' }] }, listener)).rejects.toMatchObject(refusal);
+});
+
+test.each(['auto', 'classic'] as const)('a quota that mutes connections for longer than a transaction slows commits down, and refuses none (%s)', async (transactionProtocol) => {
+  const clientId = `quota-${transactionProtocol}`;
+  const cluster = new ClusterView({ brokers: platform.kafka, clientId: 'security' });
+  expect(await cluster.ask(limitProducer(clientId, 20_000), await cluster.controller())).toEqual([0]);
+  cluster.close();
+  const log = connect({ clientId, transactionProtocol });
+  const writer = log.writer(`${topic}/${clientId}`, { transactionTimeoutMs: 1_500 });
+  expect(await writer.fence()).toEqual({ status: 'fenced-others' });
+  const startedAtMs = performance.now();
+  const from = await log.endOffset({ topic, partition: 0 });
+  for (const [round, sizeBytes] of [260_000, 20_000, 20_000].entries()) {
+    const value = Buffer.from(`${clientId} ${round} ${'x'.repeat(sizeBytes)}`);
+    const positions = { group: `${topic}.${clientId}`, offsets: [{ topic, partition: 0, offset: round, metadata: '' }] };
+    expect(await writer.commit({ records: [{ ...record(''), value }], positions })).toMatchObject({ status: 'committed' });
+  }
+  // The broker asks for more than two seconds after the first.
+  expect(performance.now() - startedAtMs).toBeGreaterThan(1_500);
+  expect(await log.committedPosition(`${topic}.${clientId}`, { topic, partition: 0 })).toMatchObject({ offset: 2 });
+  const texts: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const subscription = log.reader().subscribe({ topic, partition: 0, offset: from }, {
+      onBatch: ({ records }) => {
+        texts.push(...records.map(({ value }) => Buffer.from(value ?? []).toString().slice(0, clientId.length + 2)));
+        if (texts.length < 3) return;
+        subscription.close();
+        resolve();
+      },
+      onError: (error) => reject(new Error(error.message)),
+    });
+  });
+  expect(texts).toEqual([0, 1, 2].map((round) => `${clientId} ${round}`));
+}, 60_000);

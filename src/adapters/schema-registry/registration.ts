@@ -18,6 +18,7 @@ export type SubjectState = SchemaSubject & (
 );
 
 const REQUESTS_AT_ONCE = 8;
+const LEVEL = 'FULL_TRANSITIVE';
 
 export const mapConcurrently = async <Item, Value>(items: readonly Item[], limit: number, work: (item: Item) => Promise<Value>): Promise<readonly Value[]> => {
   const values = new Map<number, Value>();
@@ -51,11 +52,15 @@ export const subjectsOf = (type: AnyType, topicsOf: TopicsOf): readonly SchemaSu
 
 const allSubjects = (types: readonly AnyType[], topicsOf: TopicsOf): readonly SchemaSubject[] => types.flatMap((type) => subjectsOf(type, topicsOf));
 
-/** Compares this build's schemas with the registry, changing nothing. */
+/** Compares this build's schemas and the subjects' compatibility level with the registry, changing nothing. */
 export const checkSchemas = (registry: RegistryClient, types: readonly AnyType[], topicsOf: TopicsOf): Promise<readonly SubjectState[]> =>
   mapConcurrently(allSubjects(types, topicsOf), REQUESTS_AT_ONCE, async (entry): Promise<SubjectState> => {
     const schemaId = await registry.lookup(entry.subject, entry.schemaText);
-    if (schemaId !== null) return { ...entry, status: 'registered', schemaId };
+    if (schemaId !== null) {
+      const level = await registry.compatibility(entry.subject);
+      if (level === LEVEL) return { ...entry, status: 'registered', schemaId };
+      return { ...entry, status: 'incompatible', reasons: [`its compatibility level is ${level ?? 'the default of the registry'} and must be ${LEVEL}: run \`chorus schemas register\``] };
+    }
     const reasons = await registry.incompatibilities(entry.subject, entry.schemaText);
     return reasons.length === 0 ? { ...entry, status: 'missing' } : { ...entry, status: 'incompatible', reasons };
   });
@@ -66,10 +71,9 @@ export const registerSchemas = async (registry: RegistryClient, types: readonly 
   const existing = await registry.subjects();
   return mapConcurrently(entries, REQUESTS_AT_ONCE, async (entry): Promise<SubjectState> => {
     const known = existing.has(entry.subject) ? await registry.lookup(entry.subject, entry.schemaText) : null;
-    if (known !== null) return { ...entry, status: 'registered', schemaId: known };
-    // Before the first version, so that no version ever escapes the rule.
-    await registry.setCompatibility(entry.subject, 'FULL_TRANSITIVE');
-    return { ...entry, status: 'registered', schemaId: await registry.register(entry.subject, entry.schemaText) };
+    // Before the first version, so that no version ever escapes the rule; and of a schema that somebody else registered.
+    if (known === null || await registry.compatibility(entry.subject) !== LEVEL) await registry.setCompatibility(entry.subject, LEVEL);
+    return { ...entry, status: 'registered', schemaId: known ?? await registry.register(entry.subject, entry.schemaText) };
   });
 };
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecError, messageOf } from './codec-error.ts';
 
-// The six requests of Confluent's registry API that we need. Why not a library: docs/decisions/schema-registry-client.md.
+// The seven requests of Confluent's registry API that we need. Why not a library: docs/decisions/schema-registry-client.md.
 
 export type RegistryClient = {
   /** Every subject there is. */
@@ -12,6 +12,8 @@ export type RegistryClient = {
   readonly register: (subject: string, schemaText: string) => Promise<number>;
   /** Why the schema may not follow those of the subject; empty = it may, or the subject is new. */
   readonly incompatibilities: (subject: string, schemaText: string) => Promise<readonly string[]>;
+  /** The subject's own compatibility level; null where it has none and the registry's default counts. */
+  readonly compatibility: (subject: string) => Promise<string | null>;
   readonly setCompatibility: (subject: string, level: 'FULL_TRANSITIVE') => Promise<void>;
   /** The schema text behind an id. Rejects with REGISTRY_NOT_FOUND. */
   readonly schemaText: (schemaId: number) => Promise<string>;
@@ -145,6 +147,13 @@ export const createRegistryClient = (options: RegistryOptions): RegistryClient =
       const listed = (reasons.length > 0 ? reasons : [String(answer.body['message'] ?? 'no reason given')]).join('; ');
       throw new CodecError({ code: 'REGISTRY_INCOMPATIBLE', subject, message: `the schema may not follow those of subject ${subject}: ${listed}. Only add fields that have a default; never rename, retype or remove one` });
     },
+    compatibility: async (subject) => {
+      const answer = await ask({ method: 'GET', path: `/config/${encodeURIComponent(subject)}` });
+      if (answer.status === 404) return null;
+      const level = answer.body['compatibilityLevel'];
+      if (answer.status !== 200 || typeof level !== 'string') throw refused(subject, answer);
+      return level;
+    },
     setCompatibility: async (subject, level) => {
       const answer = await ask({ method: 'PUT', path: `/config/${encodeURIComponent(subject)}`, body: { compatibility: level } });
       if (answer.status !== 200) throw refused(subject, answer);
@@ -165,6 +174,7 @@ export const createRegistryClient = (options: RegistryOptions): RegistryClient =
 export const createInMemoryRegistry = (): RegistryClient => {
   const texts: string[] = [];
   const subjects = new Map<string, Set<string>>();
+  const levels = new Map<string, string>();
   return {
     subjects: () => Promise.resolve(new Set(subjects.keys())),
     lookup: (subject, schemaText) => Promise.resolve(subjects.get(subject)?.has(schemaText) === true ? texts.indexOf(schemaText) + 1 : null),
@@ -174,7 +184,11 @@ export const createInMemoryRegistry = (): RegistryClient => {
       return Promise.resolve(texts.indexOf(schemaText) + 1);
     },
     incompatibilities: () => Promise.resolve([]),
-    setCompatibility: () => Promise.resolve(),
+    compatibility: (subject) => Promise.resolve(levels.get(subject) ?? null),
+    setCompatibility: (subject, level) => {
+      levels.set(subject, level);
+      return Promise.resolve();
+    },
     schemaText: (schemaId) => {
       const text = texts[schemaId - 1];
       return text === undefined

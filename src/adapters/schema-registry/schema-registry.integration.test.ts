@@ -81,6 +81,19 @@ test('an incompatible schema is refused, naming the subject and the registry\'s 
   expect(await registerSchemas(registry, [additive], probeTopics)).toMatchObject([{ status: 'registered' }]);
 });
 
+test('a subject that somebody registered under another level is told, and set by registering', async () => {
+  const registry = createRegistryClient({ registryUrl });
+  const type = probe([{ name: 'a', type: 'string' }]);
+  const topics = (): readonly string[] => [`${namespace}.foreign`];
+  const subject = `${namespace}.foreign-test.probe`;
+  await registry.register(subject, JSON.stringify(type.schema));
+  await fetch(`${registryUrl}/config/${subject}`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ compatibility: 'NONE' }) });
+  expect(await checkSchemas(registry, [type], topics)).toMatchObject([{ status: 'incompatible', reasons: [expect.stringContaining('NONE')] }]);
+  expect(await registerSchemas(registry, [type], topics)).toMatchObject([{ status: 'registered' }]);
+  expect(await registry.compatibility(subject)).toBe('FULL_TRANSITIVE');
+  expect(await checkSchemas(registry, [type], topics)).toMatchObject([{ status: 'registered' }]);
+});
+
 test('what is not registered is named, where registering is not allowed', async () => {
   const codec = createSchemaCodec({ registryUrl, topicsOf: () => [`${namespace}.empty`], autoRegister: false });
   await expect(codec.prepare([tradeOrderFilled])).rejects.toMatchObject({

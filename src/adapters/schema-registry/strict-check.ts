@@ -39,7 +39,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   boolean: primitive((value) => typeof value === 'boolean', 'true or false'),
   int: primitive((value) => Number.isInteger(value) && (value as number) >= INT_MIN && (value as number) <= INT_MAX, 'a whole number of 32 bits'),
   long: primitive(Number.isSafeInteger, 'a whole number within ±(2^53-1), of type number ("chorus:exact" in the schema makes it a bigint of 64 bits)'),
-  float: primitive(Number.isFinite, 'a finite number'),
+  float: primitive((value) => Number.isFinite(value) && Number.isFinite(Math.fround(value as number)), 'a finite number within the range of 32 bits (±3.4e38)'),
   double: primitive(Number.isFinite, 'a finite number'),
   string: primitive((value) => typeof value === 'string' && value.isWellFormed(), 'a string without lone surrogates'),
   bytes: primitive((value) => value instanceof Uint8Array, 'a Uint8Array'),

@@ -70,7 +70,7 @@ class Embedded implements EmbeddedWorker {
     if (provision !== undefined) await createTopics(this.#options, needs, provision.partitions);
     await codec.prepare(needs.types);
     const logger = this.#options.logger === undefined ? SILENT_LOG : logOn(this.#options.logger);
-    const log = createKafkaEventLog({ clientId: 'chorus-worker', ...kafka });
+    const log = createKafkaEventLog({ clientId: 'chorus-worker', ...kafka, logger });
     this.#log = log;
     const common = { log, codec, clock: systemClock, random: systemRandom, namespace, logger };
     const worker = createRuntimeWorker({ ...common, participants, ...(limits === undefined ? {} : { limits }) });

@@ -47,6 +47,6 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
     ...(options.registryAuth === undefined ? {} : { auth: options.registryAuth }),
   });
   await codec.prepare(carriedTypes());
-  const log = createKafkaEventLog(kafka);
+  const log = createKafkaEventLog({ ...kafka, logger });
   return { kafka, log, codec, clock: systemClock, random: systemRandom, namespace, names: topicNames(namespace), logger, close: () => log.close() };
 };

@@ -17,6 +17,9 @@ const RETRY = { initialRetryTime: 50, retries: 3, factor: 0.2, multiplier: 2, ma
 
 export type GroupSession = { readonly cluster: Cluster; readonly group: ConsumerGroup };
 
+/** One generation of one member. */
+export type GroupTerm = { readonly groupId: string; readonly memberId: string; readonly generationId: number };
+
 export type GroupSessionOptions = {
   readonly config: KafkaConfig;
   readonly groupId: string;
@@ -48,6 +51,14 @@ export const openGroupSession = async (options: GroupSessionOptions): Promise<Gr
     throw thrown;
   }
   return { cluster, group };
+};
+
+/** Not by kafkajs' own method, which shares one answer between calls and resolves without sending when it has no member id. */
+export const sendHeartbeat = async ({ group }: GroupSession, term: GroupTerm): Promise<true> => {
+  const { groupId, memberId, generationId } = term;
+  if (group.coordinator === null) throw new Error(`group ${groupId} has no coordinator`);
+  await group.coordinator.heartbeat({ groupId, memberId, groupGenerationId: generationId });
+  return true;
 };
 
 /** Not awaited: kafkajs' disconnect waits for answers that may never come. */

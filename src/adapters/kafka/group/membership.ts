@@ -1,27 +1,37 @@
 import type { Assignment, GroupToJoin, Membership, MembershipListener, TopicPartition } from '#saga-core/ports';
 import type { KafkaConfig } from '../config.ts';
 import { KafkaError, reasonOf } from '../errors.ts';
-import { pauseMs } from '../pause.ts';
+import { pauseMs, within } from '../pause.ts';
 import { createAssigner, type OwnSubscription, toOwned, toPartitions } from './assigner-protocol.ts';
-import { brokerErrorType, closeGroupSession, type GroupSession, openGroupSession } from './group-session.ts';
+import { countToAssign } from './count-to-assign.ts';
+import { brokerErrorType, closeGroupSession, type GroupSession, type GroupTerm, openGroupSession, sendHeartbeat } from './group-session.ts';
 
 export type JoinOptions = {
   readonly config: KafkaConfig;
   readonly group: GroupToJoin;
   readonly listener: MembershipListener;
-  /** Looked up fresh; rejects with the topic's name where it does not exist. */
+  /** Looked up fresh; rejects with KAFKA_UNKNOWN_TOPIC where it does not exist. */
   readonly partitionCount: (topic: string) => Promise<number>;
+  /** Rejects with KAFKA_NOT_AUTHORISED where this user may not be a member. */
+  readonly checkRights: () => Promise<void>;
+  /** Told of what is retried. */
+  readonly warn: (message: string) => void;
 };
 
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_INTERVAL_MS = 1_000;
-const REJOIN_PAUSE_MS = 200;
+/** A heartbeat without answer leaves time for two more on new connections. */
+const HEARTBEAT_TIMEOUT_SHARE = 1 / 3;
+const REJOIN_PAUSE_MS_MIN = 200;
+const REJOIN_PAUSE_MS_MAX = 2_000;
 /** Partition counts only grow; a look every minute finds it. */
 const COUNT_CHECK_INTERVAL_MS = 60_000;
+const COUNT_CHECK_TIMEOUT_MS = 20_000;
 const LEAVE_TIMEOUT_MS = 2_000;
 
 /** Why the current assignment is over. */
 type Ending = 'rebalance' | 'not-a-member' | 'session-over' | 'counts-changed' | 'leaving';
+type Beat = 'ok' | 'rebalance' | 'not-a-member' | 'lost';
 
 /**
  * A member of a classic consumer group: join, sync, heartbeat, leave, nothing else. The loop: join → assigned → heartbeats
@@ -34,9 +44,13 @@ export class KafkaMembership implements Membership {
   readonly #heartbeatIntervalMs: number;
   #session: GroupSession | null = null;
   #memberId: string | null = null;
+  /** What heartbeats confirm; null when we know that it is over. A heartbeat of an older term changes nothing. */
+  #term: GroupTerm | null = null;
   #owned: readonly TopicPartition[] = [];
   #generation = -1;
   #counts: Record<string, number> = {};
+  #countsCheckedAtMs = -Infinity;
+  #haveCountsChanged = false;
   #confirmedAtMs = -Infinity;
   #isAssigned = false;
   #isLeaving = false;
@@ -49,9 +63,11 @@ export class KafkaMembership implements Membership {
     this.#heartbeatIntervalMs = options.group.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS;
   }
 
-  /** Rejects when a topic does not exist; a cluster that does not answer is waited for. */
+  /** Rejects when a topic does not exist or the group is forbidden; a coordinator that does not answer is waited for. */
   async start(): Promise<void> {
-    await this.#readCounts();
+    this.#counts = await this.#readCounts();
+    this.#countsCheckedAtMs = performance.now();
+    await this.#options.checkRights();
     this.#loop = this.#run();
   }
 
@@ -64,19 +80,22 @@ export class KafkaMembership implements Membership {
   };
 
   async #run(): Promise<void> {
-    let lastCountCheckMs = performance.now();
-    while (!this.#isLeaving) {
+    for (let pause = REJOIN_PAUSE_MS_MIN; !this.#isLeaving;) {
       if (!(await this.#join())) {
-        await this.#sleep(REJOIN_PAUSE_MS);
+        await this.#sleep(pause);
+        pause = Math.min(pause * 2, REJOIN_PAUSE_MS_MAX);
         continue;
       }
-      const ending = await this.#heartbeatUntilEnd(() => {
-        if (performance.now() - lastCountCheckMs < COUNT_CHECK_INTERVAL_MS) return false;
-        lastCountCheckMs = performance.now();
-        return true;
-      });
-      if (ending === 'not-a-member' || ending === 'session-over') this.#lose();
+      pause = REJOIN_PAUSE_MS_MIN;
+      const ending = await this.#heartbeatUntilEnd();
+      if (ending === 'not-a-member' || ending === 'session-over') {
+        this.#options.warn(`group ${this.#options.group.group}: ${ending === 'session-over' ? `no heartbeat was confirmed for ${this.#sessionTimeoutMs} ms` : 'the coordinator no longer knows this member'}; joining again`);
+        this.#term = null;
+        this.#dropSession();
+        this.#lose();
+      }
       await this.#drain();
+      this.#term = null;
       this.#lose();
     }
     await this.#leaveGroup();
@@ -84,6 +103,7 @@ export class KafkaMembership implements Membership {
 
   async #join(): Promise<boolean> {
     const startedAtMs = performance.now();
+    this.#haveCountsChanged = false;
     try {
       this.#session ??= await this.#open();
       const { group } = this.#session;
@@ -95,11 +115,14 @@ export class KafkaMembership implements Membership {
     } catch (thrown) {
       if (brokerErrorType(thrown) === 'UNKNOWN_MEMBER_ID') this.#memberId = null;
       else this.#memberId = this.#session?.group.memberId ?? this.#memberId;
+      this.#term = null;
       // A cluster that moved leaves kafkajs with stale brokers: start from the bootstrap list again.
       this.#dropSession();
+      this.#options.warn(`group ${this.#options.group.group} was not joined, and is tried again: ${joinProblem(thrown)}`);
       return false;
     }
     if (this.#isLeaving) return true;
+    this.#term = { groupId: this.#options.group.group, memberId: this.#memberId ?? '', generationId: this.#generation };
     this.#confirmedAtMs = startedAtMs;
     this.#isAssigned = true;
     const assignment: Assignment = { partitions: this.#owned, memberId: this.#memberId ?? '', generationId: this.#generation };
@@ -111,7 +134,7 @@ export class KafkaMembership implements Membership {
     const { config, group, partitionCount } = this.#options;
     return openGroupSession({
       config, groupId: group.group, topics: group.topics.map(({ topic }) => topic), sessionTimeoutMs: this.#sessionTimeoutMs,
-      assigner: createAssigner(() => this.#subscription(), (topic) => partitionCount(topic).catch(() => 0)),
+      assigner: createAssigner(() => this.#subscription(), (topic) => countToAssign(topic, partitionCount)),
     });
   }
 
@@ -122,7 +145,7 @@ export class KafkaMembership implements Membership {
     };
   }
 
-  async #heartbeatUntilEnd(isCountCheckDue: () => boolean): Promise<Ending> {
+  async #heartbeatUntilEnd(): Promise<Ending> {
     let confirmedAtMs = performance.now();
     while (!this.#isLeaving) {
       await this.#sleep(this.#heartbeatIntervalMs);
@@ -135,53 +158,62 @@ export class KafkaMembership implements Membership {
         this.#confirmedAtMs = sentAtMs;
       } else if (beat === 'rebalance' || beat === 'not-a-member') return beat;
       if (performance.now() >= silentUntilMs) return 'session-over';
-      if (beat === 'ok' && isCountCheckDue() && await this.#countsChanged()) return 'counts-changed';
+      if (this.#haveCountsChanged) return 'counts-changed';
+      if (performance.now() - this.#countsCheckedAtMs >= COUNT_CHECK_INTERVAL_MS) void this.#checkCounts();
     }
     return 'leaving';
   }
 
-  async #heartbeat(): Promise<'ok' | 'rebalance' | 'not-a-member' | 'lost'> {
+  /** Changes nothing once its term is over: an abandoned heartbeat may fail long after the member joined again. */
+  async #heartbeat(): Promise<Beat> {
+    const term = this.#term;
+    if (term === null) return 'lost';
+    let session = this.#session;
     try {
-      this.#session ??= await this.#reopened();
-      await this.#session.group.heartbeat({ interval: 0 });
-      return 'ok';
+      session ??= await this.#reopened(term);
+      // kafkajs would wait as long as the session: then one lost answer ends it.
+      if (await within(this.#sessionTimeoutMs * HEARTBEAT_TIMEOUT_SHARE, sendHeartbeat(session, term)) !== null) return 'ok';
     } catch (thrown) {
-      switch (brokerErrorType(thrown)) {
-        case 'REBALANCE_IN_PROGRESS':
-          return 'rebalance';
-        case 'UNKNOWN_MEMBER_ID':
-          this.#memberId = null;
-          return 'not-a-member';
-        case 'ILLEGAL_GENERATION':
-        case 'FENCED_INSTANCE_ID':
-          return 'not-a-member';
-        default:
-          // The coordinator moved, or nobody answers: look for it again from the bootstrap list.
-          this.#dropSession();
-          return 'lost';
+      const refusal = refusalOf(thrown);
+      if (refusal !== null) {
+        if (refusal.forgetMember && this.#term === term) this.#memberId = null;
+        return refusal.beat;
       }
     }
+    // The coordinator moved, or nobody answers: look for it again from the bootstrap list.
+    if (this.#term === term && this.#session === session) this.#dropSession();
+    return 'lost';
   }
 
   /** The same member on new connections, at the coordinator of now. */
-  async #reopened(): Promise<GroupSession> {
+  async #reopened(term: GroupTerm): Promise<GroupSession> {
     const session = await this.#open();
-    session.group.memberId = this.#memberId;
-    session.group.generationId = this.#generation;
-    session.group.coordinator = await session.cluster.findGroupCoordinator({ groupId: this.#options.group.group });
+    try {
+      session.group.coordinator = await session.cluster.findGroupCoordinator({ groupId: term.groupId });
+      if (this.#term !== term || this.#session !== null) throw new KafkaError('KAFKA_CLOSED', `group ${term.groupId}: the term of generation ${term.generationId} is over`);
+    } catch (thrown) {
+      closeGroupSession(session);
+      throw thrown;
+    }
+    session.group.memberId = term.memberId;
+    session.group.generationId = term.generationId;
+    this.#session = session;
     return session;
   }
 
-  async #countsChanged(): Promise<boolean> {
-    const before = JSON.stringify(this.#counts);
-    await this.#readCounts().catch(() => undefined);
-    return JSON.stringify(this.#counts) !== before;
+  /** Beside the heartbeats, which must not wait for it. */
+  async #checkCounts(): Promise<void> {
+    this.#countsCheckedAtMs = performance.now();
+    const counts = await within(COUNT_CHECK_TIMEOUT_MS, this.#readCounts().catch(() => null));
+    if (counts === null || JSON.stringify(counts) === JSON.stringify(this.#counts)) return;
+    this.#counts = counts;
+    this.#haveCountsChanged = true;
   }
 
-  async #readCounts(): Promise<void> {
+  async #readCounts(): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (const { topic } of this.#options.group.topics) counts[topic] = await this.#options.partitionCount(topic);
-    this.#counts = counts;
+    return counts;
   }
 
   /** Heartbeats go on while the owner drains: a drain may take longer than the session. */
@@ -193,7 +225,7 @@ export class KafkaMembership implements Membership {
     });
     while (!isDrained) {
       await Promise.race([draining, pauseMs(this.#heartbeatIntervalMs)]);
-      if (!isDrained && this.#memberId !== null) await Promise.race([draining, this.#heartbeat()]);
+      if (!isDrained && this.#term !== null) await Promise.race([draining, this.#heartbeat()]);
     }
   }
 
@@ -228,18 +260,27 @@ export class KafkaMembership implements Membership {
   }
 }
 
-/** The promise's value, or null when it takes longer. */
-const within = async <Value>(durationMs: number, promise: Promise<Value>): Promise<Value | null> => {
-  const { promise: late, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(() => resolve(null), Math.max(0, durationMs));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
+/** What the coordinator says of a heartbeat; null when it did not answer, or is another one. */
+const refusalOf = (thrown: unknown): { readonly beat: 'rebalance' | 'not-a-member'; readonly forgetMember: boolean } | null => {
+  switch (brokerErrorType(thrown)) {
+    case 'REBALANCE_IN_PROGRESS':
+      return { beat: 'rebalance', forgetMember: false };
+    case 'UNKNOWN_MEMBER_ID':
+      return { beat: 'not-a-member', forgetMember: true };
+    case 'ILLEGAL_GENERATION':
+    case 'FENCED_INSTANCE_ID':
+      return { beat: 'not-a-member', forgetMember: false };
+    default:
+      return null;
   }
 };
 
-/** Joins in the background; resolves as soon as the topics are known to exist. */
+const joinProblem = (thrown: unknown): string => {
+  const type = brokerErrorType(thrown);
+  return type === 'GROUP_AUTHORIZATION_FAILED' ? `${type}: grant READ on the group` : `${type === null ? '' : `${type}: `}${reasonOf(thrown)}`;
+};
+
+/** Joins in the background; resolves as soon as the topics are known to exist and the group is known to be allowed. */
 export const joinGroup = async (options: JoinOptions): Promise<Membership> => {
   if (options.group.topics.length === 0) throw new KafkaError('KAFKA_CONFIG', `group ${options.group.group} asks for no topic`);
   const membership = new KafkaMembership(options);

@@ -27,12 +27,16 @@ export const authenticate = async (connection: Connection, sasl: KafkaSasl, time
     throw new KafkaError('KAFKA_AUTHENTICATION', `${connection.address} does not offer ${wireName} (${codeName(handshake.errorCode)}), but ${handshake.mechanisms.join(', ')}`, { brokerCode: handshake.errorCode });
   }
   let sessionLifetimeMs = 0;
+  let lost: unknown;
   const [host = '', port = ''] = connection.address.split(/:(?=\d+$)/);
   const exchange = provide({ username: sasl.username, password: sasl.password })({
     host, port: Number(port), logger: silent,
     saslAuthenticate: async ({ request, response }) => {
       const prefixed = await request.encode();
-      const answer = await connection.send(saslAuthenticateV1(prefixed.subarray(LENGTH_PREFIX_BYTES)), timeoutMs);
+      const answer = await connection.send(saslAuthenticateV1(prefixed.subarray(LENGTH_PREFIX_BYTES)), timeoutMs).catch((thrown: unknown) => {
+        if (isLostAnswer(thrown)) lost = thrown;
+        throw thrown;
+      });
       if (answer.errorCode !== 0) throw new Error(answer.message ?? codeName(answer.errorCode));
       sessionLifetimeMs = answer.sessionLifetimeMs;
       if (response === undefined) return undefined;
@@ -44,7 +48,8 @@ export const authenticate = async (connection: Connection, sasl: KafkaSasl, time
   try {
     await exchange.authenticate();
   } catch (thrown) {
-    if (isLostAnswer(thrown)) throw thrown;
+    // kafkajs wraps whatever is thrown: a connection lost here says nothing about the credentials.
+    if (lost !== undefined) throw lost;
     throw new KafkaError('KAFKA_AUTHENTICATION', `${connection.address} refused user "${sasl.username}": ${reasonOf(thrown)}`);
   }
   if (sessionLifetimeMs > 0) connection.expiresAtMs = performance.now() + sessionLifetimeMs * SESSION_SHARE;

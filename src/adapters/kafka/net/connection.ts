@@ -35,6 +35,7 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = 0;
   #failure: KafkaError | undefined;
+  #isRetired = false;
 
   constructor(socket: Socket, address: string, clientId: string) {
     this.address = address;
@@ -49,7 +50,7 @@ export class Connection {
 
   /** Usable for a new request now. */
   get isOpen(): boolean {
-    return this.#failure === undefined && performance.now() < this.expiresAtMs;
+    return this.#failure === undefined && !this.#isRetired && performance.now() < this.expiresAtMs;
   }
 
   get pendingCount(): number {
@@ -73,9 +74,19 @@ export class Connection {
     });
   }
 
+  /** Takes no new request, and ends as soon as the pending ones are answered. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#endIfRetired();
+  }
+
   /** Ends the connection now; what is pending is rejected. Idempotent. */
   destroy(reason: string = 'closed by this client'): void {
     this.#fail(new KafkaError('KAFKA_CONNECTION_LOST', `connection to ${this.address}: ${reason}`));
+  }
+
+  #endIfRetired(): void {
+    if (this.#isRetired && this.#pending.length === 0) this.destroy('replaced by a new one');
   }
 
   #frame(request: Request<unknown>, correlationId: number): Buffer {
@@ -134,6 +145,7 @@ export class Connection {
     } catch (thrown) {
       pending.reject(new KafkaError('KAFKA_PROTOCOL', `${pending.request.name} v${pending.request.apiVersion} answer of ${this.address} is unreadable`, { cause: thrown }));
     }
+    this.#endIfRetired();
   }
 
   /** Answers come in order, but a later request may have the earlier deadline: the nearest of all counts. */

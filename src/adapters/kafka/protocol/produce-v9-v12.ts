@@ -19,12 +19,15 @@ export type ProducedPartition = {
   readonly message: string | null;
 };
 
+/** A broker that throttles reads no more of the connection for that long. */
+export type ProduceAnswer = { readonly partitions: readonly ProducedPartition[]; readonly throttleTimeMs: number };
+
 const ACKS_ALL = -1;
 
 /** One batch a partition. */
 export const produce = (
   apiVersion: number, transactionalId: string, options: { readonly batches: readonly BatchToProduce[]; readonly timeoutMs: number },
-): Request<readonly ProducedPartition[]> => ({
+): Request<ProduceAnswer> => ({
   apiKey: 0, apiVersion, name: 'Produce', flexible: true,
   encode: (writer) => {
     const byTopic = Map.groupBy(options.batches, (batch) => batch.topic);
@@ -34,7 +37,7 @@ export const produce = (
       writer.compactArray(batches, ({ partition, batch }) => writer.int32(partition).compactBytes(batch).noTags()).noTags();
     }).noTags();
   },
-  decode: (reader) => reader.compactArray(() => {
+  decode: (reader) => ({ partitions: reader.compactArray(() => {
     const topic = reader.compactString();
     const partitions = reader.compactArray((): ProducedPartition => {
       const partition = reader.int32();
@@ -54,5 +57,5 @@ export const produce = (
     });
     reader.skipTags();
     return partitions;
-  }).flat(),
+  }).flat(), throttleTimeMs: reader.int32() }),
 });

@@ -1,4 +1,5 @@
 import type { ReadBatch, ReadError, ReadErrorCode, ReadHandler, TopicPartition } from '#saga-core/ports';
+import { reasonOf } from '../errors.ts';
 
 /** One subscription: a position that only delivery moves. */
 export type Subscriber = {
@@ -19,12 +20,14 @@ export type Feed = TopicPartition & {
   leader: number | null;
   leaderEpoch: number;
   isLocating: boolean;
+  /** Monotonic; looked for again not sooner than LOCATE_INTERVAL_MS_MIN after. */
+  locatedAtMs: number;
   lastServed: number;
 };
 
 export const createFeed = (key: string, at: TopicPartition): Feed => ({
   key, topic: at.topic, partition: at.partition, subscribers: new Set(), topicId: null, leader: null, leaderEpoch: -1,
-  isLocating: false, lastServed: 0,
+  isLocating: false, locatedAtMs: -Infinity, lastServed: 0,
 });
 
 export const isReady = (subscriber: Subscriber): boolean => !subscriber.isBusy && !subscriber.isClosed;
@@ -48,30 +51,52 @@ export const longestWaiting = (feed: Feed, covered: number | undefined): number 
   return oldest?.position ?? null;
 };
 
-/** Hands a batch to everyone who waits inside it: those at its start get it as it is, those further on its rest. */
+type Failure = { readonly code: ReadErrorCode; readonly message: string };
+
+/**
+ * Hands a batch to everyone who waits inside it: those at its start get it as it is, those further on its rest. A handler
+ * that throws or rejects broke its word; its own subscription ends there, and the others go on.
+ */
 export const deliver = (feed: Feed, fetchedFrom: number, batch: ReadBatch, onReady: () => void): void => {
   for (const subscriber of [...feed.subscribers]) {
     if (!isReady(subscriber) || subscriber.position < fetchedFrom || subscriber.position >= batch.nextOffset) continue;
     const from = subscriber.position;
     const own = from === fetchedFrom ? batch : { ...batch, records: batch.records.filter((record) => record.offset >= from) };
+    const onFailure = (thrown: unknown): void => {
+      subscriber.position = from;
+      failSubscriber(feed, subscriber, { code: 'CORRUPT_BATCH', message: `${feed.key} at ${from}: the handler failed: ${reasonOf(thrown)}` });
+      onReady();
+    };
     subscriber.position = batch.nextOffset;
-    const pending = subscriber.handler.onBatch(own);
-    if (pending === undefined) continue;
-    subscriber.isBusy = true;
-    void pending.then(() => {
-      subscriber.isBusy = false;
-      if (!subscriber.isClosed) onReady();
-    });
+    try {
+      const pending = subscriber.handler.onBatch(own);
+      if (pending === undefined) continue;
+      subscriber.isBusy = true;
+      void pending.then(() => {
+        subscriber.isBusy = false;
+        if (!subscriber.isClosed) onReady();
+      }, onFailure);
+    } catch (thrown) {
+      onFailure(thrown);
+    }
+  }
+};
+
+const failSubscriber = (feed: Feed, subscriber: Subscriber, error: Failure): void => {
+  if (subscriber.isClosed) return;
+  subscriber.isClosed = true;
+  feed.subscribers.delete(subscriber);
+  const readError: ReadError = { topic: feed.topic, partition: feed.partition, code: error.code, message: error.message, offset: subscriber.position };
+  try {
+    subscriber.handler.onError(readError);
+  } catch {
+    // There is nobody left to tell, and the other subscriptions must not end with this one.
   }
 };
 
 /** Ends subscriptions with a typed error: all of the feed, or those that wait at `position`. */
-export const failSubscribers = (feed: Feed, error: { readonly code: ReadErrorCode; readonly message: string }, position?: number): void => {
+export const failSubscribers = (feed: Feed, error: Failure, position?: number): void => {
   for (const subscriber of [...feed.subscribers]) {
-    if (subscriber.isClosed || (position !== undefined && subscriber.position !== position)) continue;
-    subscriber.isClosed = true;
-    feed.subscribers.delete(subscriber);
-    const readError: ReadError = { topic: feed.topic, partition: feed.partition, code: error.code, message: error.message, offset: subscriber.position };
-    subscriber.handler.onError(readError);
+    if (position === undefined || subscriber.position === position) failSubscriber(feed, subscriber, error);
   }
 };

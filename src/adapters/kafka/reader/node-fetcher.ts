@@ -1,5 +1,7 @@
 import type { ClusterView } from '../cluster.ts';
 import type { FetchAnswer, FetchedPartition, PartitionToFetch } from '../protocol/fetch-v13.ts';
+import { CODE, codeName } from '../error-codes.ts';
+import { KafkaError } from '../errors.ts';
 import { pauseMs } from '../pause.ts';
 import { type Feed, headPosition, longestWaiting } from './feed.ts';
 import { Lane } from './lane.ts';
@@ -15,8 +17,8 @@ export type NodeFetcherHooks = {
   /** The feeds led by this broker that can be fetched now. */
   readonly feeds: () => Iterable<Feed>;
   readonly onAnswer: (feed: Feed, fetchedFrom: number, answer: FetchedPartition) => void;
-  /** The connection is gone, or the broker does not answer. */
-  readonly onNodeLost: () => void;
+  /** The connection is gone, or the broker does not answer, or refuses. */
+  readonly onNodeLost: (reason: unknown) => void;
 };
 
 type Want = PartitionToFetch & { readonly feed: Feed };
@@ -107,10 +109,11 @@ export class NodeFetcher {
     let answer: FetchAnswer;
     try {
       answer = await lane.fetch(wants, { maxWaitMs, maxBytes: FETCH_BYTES_MAX, partitionMaxBytes: PARTITION_BYTES_MAX });
-    } catch {
+      if (answer.errorCode !== CODE.NONE) throw new KafkaError('KAFKA_REFUSED', `Fetch was answered with ${codeName(answer.errorCode)}`, { brokerCode: answer.errorCode });
+    } catch (thrown) {
       // Whatever it was, the leaders are looked for again; what stays wrong shows there as a typed error.
       if (this.#isClosed) return;
-      this.#hooks.onNodeLost();
+      this.#hooks.onNodeLost(thrown);
       // Metadata may name a dead broker for seconds: not faster than this.
       await pauseMs(LOST_PAUSE_MS);
       return;

@@ -1,7 +1,7 @@
 import { partitionKey, type PartitionReader, type ReadHandler, type Subscription, type TopicPartition } from '#saga-core/ports';
 import type { ClusterView, TopicView } from '../cluster.ts';
 import { CODE, codeName, LEADER_MOVED, NOT_AUTHORISED, TRY_AGAIN } from '../error-codes.ts';
-import { reasonOf } from '../errors.ts';
+import { isLostAnswer, reasonOf } from '../errors.ts';
 import { pauseMs } from '../pause.ts';
 import type { FetchedPartition } from '../protocol/fetch-v13.ts';
 import { EARLIEST, LATEST } from '../protocol/list-offsets-v7.ts';
@@ -13,6 +13,9 @@ import { NodeFetcher } from './node-fetcher.ts';
 
 const LOCATE_PAUSE_MS_MIN = 10;
 const LOCATE_PAUSE_MS_MAX = 250;
+/** A leader that refuses every fetch is not asked faster than this. */
+const LOCATE_INTERVAL_MS_MIN = 50;
+const WARN_INTERVAL_MS = 10_000;
 /** Metadata of one broker may lag behind a topic's creation; a topic unknown for longer is deleted. */
 const UNKNOWN_TOPIC_GRACE_MS = 2_000;
 
@@ -24,10 +27,14 @@ export class KafkaPartitionReader implements PartitionReader {
   readonly #cluster: ClusterView;
   readonly #feeds = new Map<string, Feed>();
   readonly #fetchers = new Map<number, NodeFetcher>();
+  readonly #warn: (message: string) => void;
+  #warnedAtMs = -Infinity;
   #isClosed = false;
 
-  constructor(cluster: ClusterView) {
+  /** `warn` is told of what is neither a lost connection nor the end of a subscription: refused credentials, for example. */
+  constructor(cluster: ClusterView, warn: (message: string) => void = () => undefined) {
     this.#cluster = cluster;
+    this.#warn = warn;
   }
 
   readonly subscribe = (from: TopicPartition & { readonly offset: number }, handler: ReadHandler): Subscription => {
@@ -75,7 +82,7 @@ export class KafkaPartitionReader implements PartitionReader {
     const fetcher = new NodeFetcher(this.#cluster, nodeId, {
       feeds: () => this.#feedsOf(nodeId),
       onAnswer: (feed, fetchedFrom, answer) => this.#onAnswer(feed, fetchedFrom, answer),
-      onNodeLost: () => this.#onNodeLost(nodeId),
+      onNodeLost: (reason) => this.#onNodeLost(nodeId, reason),
     });
     this.#fetchers.set(nodeId, fetcher);
   }
@@ -84,8 +91,15 @@ export class KafkaPartitionReader implements PartitionReader {
     for (const feed of this.#feeds.values()) if (feed.leader === nodeId && !feed.isLocating) yield feed;
   }
 
-  #onNodeLost(nodeId: number): void {
+  #onNodeLost(nodeId: number, reason: unknown): void {
+    this.#warnOf(reason);
     for (const feed of this.#feedsOf(nodeId)) this.#locate(feed);
+  }
+
+  #warnOf(reason: unknown): void {
+    if (isLostAnswer(reason) || this.#isClosed || performance.now() - this.#warnedAtMs < WARN_INTERVAL_MS) return;
+    this.#warnedAtMs = performance.now();
+    this.#warn(`the reader cannot go on, and tries again: ${reasonOf(reason)}`);
   }
 
   #onAnswer(feed: Feed, fetchedFrom: number, answer: FetchedPartition): void {
@@ -103,7 +117,11 @@ export class KafkaPartitionReader implements PartitionReader {
     deliver(feed, fetchedFrom, {
       records: decoded.records, nextOffset: decoded.nextOffset,
       lastStableOffset: answer.lastStableOffset, highWatermark: answer.highWatermark, logStartOffset: answer.logStartOffset,
-    }, () => this.#becameReady(feed));
+    }, () => {
+      this.#becameReady(feed);
+      this.#forgetIfUnused(feed);
+    });
+    this.#forgetIfUnused(feed);
   }
 
   #onErrorCode(feed: Feed, fetchedFrom: number, code: number): void {
@@ -116,8 +134,9 @@ export class KafkaPartitionReader implements PartitionReader {
       failSubscribers(feed, { code: 'CORRUPT_BATCH', message: `${feed.key} at ${fetchedFrom}: the broker says ${codeName(code)}` }, fetchedFrom);
       return this.#forgetIfUnused(feed);
     }
-    if (LEADER_MOVED.has(code) || TRY_AGAIN.has(code) || code === CODE.UNKNOWN_SERVER_ERROR) this.#locate(feed);
-    else failSubscribers(feed, { code: 'CORRUPT_BATCH', message: `${feed.key} at ${fetchedFrom}: fetch was answered with ${codeName(code)}` });
+    if (LEADER_MOVED.has(code) || TRY_AGAIN.has(code) || code === CODE.UNKNOWN_SERVER_ERROR) return this.#locate(feed);
+    failSubscribers(feed, { code: 'CORRUPT_BATCH', message: `${feed.key} at ${fetchedFrom}: fetch was answered with ${codeName(code)}` });
+    this.#forgetIfUnused(feed);
   }
 
   /** Out of range is final only when the same topic says so twice: right after an election a leader may still learn its end. */
@@ -126,17 +145,19 @@ export class KafkaPartitionReader implements PartitionReader {
     feed.isLocating = true;
     try {
       await this.#cluster.refreshTopics([feed.topic]);
-      if (this.#identityError(feed, this.#cluster.knownTopic(feed.topic))) return;
-      const [start, end] = [await listOffset(this.#cluster, feed, EARLIEST), await listOffset(this.#cluster, feed, LATEST)];
-      if (position < start || position > end) {
-        failSubscribers(feed, { code: 'OFFSET_OUT_OF_RANGE', message: `${feed.key}: offset ${position} is outside of the log, which holds ${start} to ${end}` }, position);
-        this.#forgetIfUnused(feed);
-      }
-    } catch {
+      if (!this.#identityError(feed, this.#cluster.knownTopic(feed.topic))) await this.#compareRange(feed, position);
+    } catch (thrown) {
       // No answer now: located again below, and asked again by the next fetch.
+      this.#warnOf(thrown);
     }
-    feed.isLocating = false;
+    this.#located(feed);
     if (feed.subscribers.size > 0) this.#locate(feed);
+  }
+
+  async #compareRange(feed: Feed, position: number): Promise<void> {
+    const [start, end] = [await listOffset(this.#cluster, feed, EARLIEST), await listOffset(this.#cluster, feed, LATEST)];
+    if (position >= start && position <= end) return;
+    failSubscribers(feed, { code: 'OFFSET_OUT_OF_RANGE', message: `${feed.key}: offset ${position} is outside of the log, which holds ${start} to ${end}` }, position);
   }
 
   #locate(feed: Feed): void {
@@ -145,34 +166,39 @@ export class KafkaPartitionReader implements PartitionReader {
     void this.#runLocate(feed);
   }
 
+  #located(feed: Feed): void {
+    feed.isLocating = false;
+    feed.locatedAtMs = performance.now();
+    this.#forgetIfUnused(feed);
+  }
+
   /** Finds the leader, as often as it takes; ends when the feed is unused or its topic is gone. */
   async #runLocate(feed: Feed): Promise<void> {
     const startedAtMs = performance.now();
-    const previousEpoch = feed.leaderEpoch;
+    const tooEarlyMs = feed.locatedAtMs + LOCATE_INTERVAL_MS_MIN - startedAtMs;
+    if (tooEarlyMs > 0) await pauseMs(tooEarlyMs);
+    let leader: number | null = null;
     for (let pause = LOCATE_PAUSE_MS_MIN; !this.#isClosed && feed.subscribers.size > 0; pause = Math.min(pause * 2, LOCATE_PAUSE_MS_MAX)) {
       const view = await this.#view(feed);
-      if (view !== null && this.#identityError(feed, view)) return;
-      if (view !== null && view.errorCode !== CODE.NONE && this.#topicError(feed, view.errorCode, startedAtMs)) return;
-      const found = view?.errorCode === CODE.NONE ? view.partitions.get(feed.partition) : undefined;
-      if (view?.errorCode === CODE.NONE && found === undefined && this.#topicError(feed, CODE.UNKNOWN_TOPIC_OR_PARTITION, startedAtMs)) return;
-      if (found !== undefined && found.leader >= 0 && found.leaderEpoch >= previousEpoch) {
-        feed.topicId = view?.topicId ?? feed.topicId;
-        feed.leader = found.leader;
-        feed.leaderEpoch = found.leaderEpoch;
-        feed.isLocating = false;
-        return this.#wake(found.leader);
+      if (view !== null) {
+        if (this.#identityError(feed, view) || this.#topicError(feed, view, startedAtMs)) break;
+        leader = takeLeader(feed, view);
+        if (leader !== null) break;
       }
       await pauseMs(pause);
     }
-    feed.isLocating = false;
-    this.#forgetIfUnused(feed);
+    this.#located(feed);
+    if (leader !== null) return this.#wake(leader);
+    // Whoever was told of an error may have subscribed again meanwhile.
+    if (feed.subscribers.size > 0) this.#locate(feed);
   }
 
   async #view(feed: Feed): Promise<TopicView | null> {
     try {
       await this.#cluster.refreshTopics([feed.topic]);
       return this.#cluster.knownTopic(feed.topic) ?? null;
-    } catch {
+    } catch (thrown) {
+      this.#warnOf(thrown);
       return null;
     }
   }
@@ -180,21 +206,33 @@ export class KafkaPartitionReader implements PartitionReader {
   /** True when the topic of that name is another one than was subscribed to. */
   #identityError(feed: Feed, view: TopicView | undefined): boolean {
     if (view === undefined || view.errorCode !== CODE.NONE || feed.topicId === null || view.topicId === feed.topicId) return false;
+    // Whoever subscribes again from here on means the new topic.
+    feed.topicId = null;
+    feed.leader = null;
+    feed.leaderEpoch = -1;
     failSubscribers(feed, { code: 'TOPIC_RECREATED', message: `${feed.topic} was deleted and created again: its offsets mean other records now` });
-    this.#forgetIfUnused(feed);
     return true;
   }
 
   /** True when waiting is of no use. */
-  #topicError(feed: Feed, code: number, since: number): boolean {
+  #topicError(feed: Feed, view: TopicView, sinceMs: number): boolean {
+    const code = view.errorCode === CODE.NONE && !view.partitions.has(feed.partition) ? CODE.UNKNOWN_TOPIC_OR_PARTITION : view.errorCode;
     if (NOT_AUTHORISED.has(code)) {
       failSubscribers(feed, { code: 'NOT_AUTHORISED', message: `${feed.topic}: ${codeName(code)}: grant READ and DESCRIBE on the topic` });
-    } else if (code === CODE.UNKNOWN_TOPIC_OR_PARTITION && performance.now() - since > UNKNOWN_TOPIC_GRACE_MS) {
-      failSubscribers(feed, { code: 'TOPIC_DELETED', message: `${feed.key} does not exist (any more)` });
-    } else {
-      return false;
+      return true;
     }
-    this.#forgetIfUnused(feed);
+    if (code !== CODE.UNKNOWN_TOPIC_OR_PARTITION || performance.now() - sinceMs <= UNKNOWN_TOPIC_GRACE_MS) return false;
+    failSubscribers(feed, { code: 'TOPIC_DELETED', message: `${feed.key} does not exist (any more)` });
     return true;
   }
 }
+
+/** The leader that metadata names; null while there is none, or only one of an older epoch than we know. */
+const takeLeader = (feed: Feed, view: TopicView): number | null => {
+  const found = view.errorCode === CODE.NONE ? view.partitions.get(feed.partition) : undefined;
+  if (found === undefined || found.leader < 0 || found.leaderEpoch < feed.leaderEpoch) return null;
+  feed.topicId = view.topicId;
+  feed.leader = found.leader;
+  feed.leaderEpoch = found.leaderEpoch;
+  return found.leader;
+};

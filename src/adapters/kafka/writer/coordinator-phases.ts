@@ -6,10 +6,13 @@ import { endTxn, type EndTxnAnswer } from '../protocol/end-txn-v3-v5.ts';
 import type { Request } from '../net/request.ts';
 import { txnOffsetCommit } from '../protocol/txn-offset-commit-v3-v5.ts';
 import { CODE } from '../error-codes.ts';
+import { isLostAnswer, reasonOf } from '../errors.ts';
+import type { Connection } from '../net/connection.ts';
+import { within } from '../pause.ts';
 import type { PartitionChunks } from './chunks.ts';
 import { exchange, type ExchangeEnd } from './exchange.ts';
 import type { TransactionContext } from './transaction-context.ts';
-import { judge, judgeEnd, type Verdict, worst } from './verdict.ts';
+import { type Again, judge, judgeEnd, type Verdict, worst } from './verdict.ts';
 
 type Positions = NonNullable<Transaction['positions']>;
 type Target<Answer> = {
@@ -18,20 +21,42 @@ type Target<Answer> = {
   readonly request: Request<Answer>;
   readonly judge: (answer: Answer) => Verdict;
   readonly repeatLost: boolean;
+  readonly mayActBeforeRefusing?: true;
+  /** The transaction's when absent. */
+  readonly deadlineMs?: number;
 };
 
-const askCoordinator = <Answer>(context: TransactionContext, target: Target<Answer>): Promise<ExchangeEnd> =>
-  exchange({
-    deadlineMs: context.deadlineMs,
+const askCoordinator = <Answer>(context: TransactionContext, target: Target<Answer>): Promise<ExchangeEnd> => {
+  const deadlineMs = target.deadlineMs ?? context.deadlineMs;
+  return exchange({
+    deadlineMs,
     repeatLost: target.repeatLost,
+    mayActBeforeRefusing: target.mayActBeforeRefusing === true,
     isOver: context.isOver,
     onMoved: () => context.cluster.dropCoordinator(target.type, target.key),
     attempt: async () => {
-      const nodeId = await context.cluster.coordinator(target.type, target.key);
+      const reached = await reachCoordinator(context, target, deadlineMs);
+      if ('kind' in reached) return reached;
       context.broker.mayHaveOpen = true;
-      return target.judge(await context.connections.send(nodeId, target.request, context.attemptTimeoutMs()));
+      return target.judge(await reached.connection.send(target.request, context.attemptTimeoutMs(deadlineMs)));
     },
   });
+};
+
+/** Looking for the coordinator and connecting to it count against the deadline; nothing is sent after it. */
+const reachCoordinator = async (
+  context: TransactionContext, { type, key, request }: Pick<Target<unknown>, 'type' | 'key'> & { readonly request: { readonly name: string } }, deadlineMs: number,
+): Promise<{ readonly connection: Connection } | Again> => {
+  try {
+    const nodeId = await within(context.attemptTimeoutMs(deadlineMs), context.cluster.coordinator(type, key));
+    const connection = nodeId === null ? null : await within(context.attemptTimeoutMs(deadlineMs), context.connections.to(nodeId));
+    if (connection !== null && performance.now() < deadlineMs) return { connection };
+    return { kind: 'again', moved: true, isUnsent: true, message: `${request.name}: the coordinator of ${type} ${key} was not reached in time` };
+  } catch (thrown) {
+    if (!isLostAnswer(thrown)) throw thrown;
+    return { kind: 'again', moved: true, isUnsent: true, message: `${request.name}: ${reasonOf(thrown)}` };
+  }
+};
 
 /** Code 55 only says that another partition of the list was refused: the cause stands beside it. */
 const judgeAll = (codes: readonly { readonly topic: string; readonly partition: number; readonly errorCode: number }[], what: string): Verdict =>
@@ -67,12 +92,13 @@ export const commitOffsets = (context: TransactionContext, positions: Positions)
     judge: (codes) => judgeAll(codes, 'TxnOffsetCommit'),
   });
 
-/** Under the classic protocol a lost answer is doubt: a late copy of the request would end the *next* transaction. */
+/** Refused only when nothing was sent. Under the classic protocol a lost answer is doubt: a late copy of the request would end the *next* transaction. */
 export const end = (
   context: TransactionContext, verdict: 'commit' | 'abort', onNext: (next: NonNullable<EndTxnAnswer['next']>) => void,
 ): Promise<ExchangeEnd> =>
   askCoordinator(context, {
-    type: 'transaction', key: context.identity.transactionalId, repeatLost: context.protocol.isV2,
+    type: 'transaction', key: context.identity.transactionalId, repeatLost: context.protocol.isV2, mayActBeforeRefusing: true,
+    deadlineMs: verdict === 'abort' ? context.abortDeadlineMs : context.deadlineMs,
     request: endTxn(context.protocol.endTxn, context.identity, verdict),
     judge: (answer) => {
       const judged = judgeEnd(answer.errorCode);

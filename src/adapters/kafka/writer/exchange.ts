@@ -11,53 +11,61 @@ export const UNKNOWN_TOPIC_GRACE_MS = 1_000;
 
 export type ExchangeEnd =
   | { readonly kind: 'done' }
-  | { readonly kind: 'refused'; readonly code: Extract<Verdict, { kind: 'refused' }>['code']; readonly message: string }
+  | {
+    readonly kind: 'refused';
+    readonly code: Extract<Verdict, { kind: 'refused' }>['code'];
+    readonly message: string;
+    /** An earlier attempt went without answer: it may have been executed before the refusal. */
+    readonly afterLoss?: boolean;
+  }
   | { readonly kind: 'fenced'; readonly message: string; readonly afterLoss: boolean }
   | { readonly kind: 'doubt'; readonly message: string };
 
 export type Exchange = {
-  /** Sends once and judges the answer; rejects when the answer is lost. */
+  /** Sends once and judges the answer; rejects when the answer is lost. What fails before sending is "again", unsent. */
   readonly attempt: () => Promise<Verdict>;
   readonly deadlineMs: number;
   /** Called before a repeat when the leader or coordinator may be elsewhere. */
   readonly onMoved: () => void;
   /** False: a lost answer is doubt at once. */
   readonly repeatLost: boolean;
+  /** True: the broker may have done it although it answers "not now" (EndTxn appends before it answers 7, 15, 16 or 51). */
+  readonly mayActBeforeRefusing: boolean;
   /** Looked at before every send: nothing may be sent for a writer that is over. */
   readonly isOver: () => boolean;
 };
 
 /** Repeats one request until a definite answer or the deadline. */
 export const exchange = async (options: Exchange): Promise<ExchangeEnd> => {
-  let lostMessage: string | undefined;
+  let doubtMessage: string | undefined;
   let lastMessage = 'no attempt was made in time';
   let lastingSinceMs: number | undefined;
   for (;;) {
     if (options.isOver()) return { kind: 'doubt', message: 'the writer was closed' };
     if (performance.now() >= options.deadlineMs) {
-      return lostMessage === undefined ? { kind: 'refused', code: 'REFUSED', message: lastMessage } : { kind: 'doubt', message: lostMessage };
+      return doubtMessage === undefined ? { kind: 'refused', code: 'REFUSED', message: lastMessage } : { kind: 'doubt', message: doubtMessage };
     }
     try {
       const verdict = await options.attempt();
-      if (verdict.kind === 'fenced') return { ...verdict, afterLoss: lostMessage !== undefined };
+      if (verdict.kind === 'fenced' || verdict.kind === 'refused') return { ...verdict, afterLoss: doubtMessage !== undefined };
       if (verdict.kind !== 'again') return verdict;
       lastMessage = verdict.message;
+      if (options.mayActBeforeRefusing && verdict.isUnsent !== true) doubtMessage = verdict.message;
       lastingSinceMs = verdict.ifItLasts === undefined ? undefined : lastingSinceMs ?? performance.now();
       if (verdict.ifItLasts !== undefined && lastingSinceMs !== undefined && performance.now() - lastingSinceMs > UNKNOWN_TOPIC_GRACE_MS) {
-        return { kind: 'refused', code: verdict.ifItLasts, message: verdict.message };
+        return { kind: 'refused', code: verdict.ifItLasts, message: verdict.message, afterLoss: doubtMessage !== undefined };
       }
       if (verdict.moved) options.onMoved();
-      await pauseMs(verdict.moved ? MOVED_PAUSE_MS : CONCURRENT_PAUSE_MS);
+      await pauseMs(verdict.isBrief === true ? CONCURRENT_PAUSE_MS : MOVED_PAUSE_MS);
     } catch (thrown) {
       if (!isLostAnswer(thrown)) {
-        const refusal = lostMessage === undefined ? refusedBeforeSending(thrown) : null;
-        if (refusal !== null) return refusal;
-        return { kind: 'doubt', message: reasonOf(thrown) };
+        const refusal = doubtMessage === undefined ? refusedBeforeSending(thrown) : null;
+        return refusal ?? { kind: 'doubt', message: reasonOf(thrown) };
       }
-      lostMessage = reasonOf(thrown);
-      if (!options.repeatLost) return { kind: 'doubt', message: lostMessage };
+      doubtMessage = reasonOf(thrown);
+      if (!options.repeatLost) return { kind: 'doubt', message: doubtMessage };
       options.onMoved();
-      await pauseMs(CONCURRENT_PAUSE_MS);
+      await pauseMs(MOVED_PAUSE_MS);
     }
   }
 };

@@ -24,10 +24,15 @@ export type WriterOptions = {
 
 /** A commit gives up before the coordinator would: after that the end of the transaction is no longer ours. */
 const DEADLINE_SHARE = 0.8;
+/** What was refused at the deadline still has time for its abort. */
+const ABORT_DEADLINE_SHARE = 0.95;
 /** Three attempts fit below the deadline. */
 const ATTEMPT_SHARE = 0.26;
 const FENCE_DEADLINE_MS = 30_000;
 const FENCE_ATTEMPT_TIMEOUT_MS = 2_000;
+/** Brokers ask for seconds; a longer wish is not honoured. */
+const THROTTLE_MS_MAX = 60_000;
+const THROTTLE_STEP_MS = 100;
 
 type Dead = Extract<CommitOutcome, { readonly status: 'fenced' | 'unknown' }>;
 type Refusal = Extract<CommitOutcome, { readonly status: 'not-committed' }>;
@@ -46,17 +51,21 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   readonly #cluster: ClusterView;
   readonly #options: WriterOptions;
   readonly #connections: WriterConnections;
+  /** Classic transactions send offsets beside a Produce: a connection that a quota mutes must not delay them past their end. */
+  readonly #produceConnections: WriterConnections;
   readonly #sequences = new Map<string, number>();
   readonly #lastOffsets = new Map<string, number>();
   #protocol: TransactionProtocol | undefined;
   #producer = { producerId: -1, epoch: -1 };
   #state: State = { status: 'new' };
   #isClosing = false;
+  #throttledUntilMs = 0;
 
   constructor(cluster: ClusterView, options: WriterOptions) {
     this.#cluster = cluster;
     this.#options = options;
     this.#connections = new WriterConnections(cluster);
+    this.#produceConnections = new WriterConnections(cluster);
   }
 
   readonly fence = async (): Promise<FenceOutcome> => {
@@ -98,6 +107,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
 
   #die(outcome: Dead): void {
     this.#connections.close();
+    this.#produceConnections.close();
     if (this.#state.status !== 'dead') this.#state = { status: 'dead', outcome };
   }
 
@@ -111,8 +121,10 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       let pauseNextMs = MOVED_PAUSE_MS;
       try {
         const nodeId = await this.#cluster.coordinator('transaction', transactionalId);
+        // Connected first: only then is it known what the coordinator speaks.
+        const connection = await this.#connections.to(nodeId);
         const protocol = chooseProtocol(this.#cluster, nodeId, this.#options.protocol);
-        const answer = await this.#connections.send(nodeId, initProducerId(protocol.initProducerId, transactionalId, transactionTimeoutMs), FENCE_ATTEMPT_TIMEOUT_MS);
+        const answer = await connection.send(initProducerId(protocol.initProducerId, transactionalId, transactionTimeoutMs), FENCE_ATTEMPT_TIMEOUT_MS);
         const verdict = judge(answer.errorCode, `InitProducerId of ${transactionalId}`);
         if (verdict.kind === 'done') {
           this.#protocol = protocol;
@@ -136,6 +148,8 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   async #run(transaction: Transaction): Promise<CommitOutcome> {
     const protocol = this.#protocol;
     invariant(protocol !== undefined, 'commit() before fence()');
+    await this.#throttleOver();
+    if (this.#isClosing) return { status: 'not-committed', code: 'REFUSED', message: `writer ${this.#options.transactionalId} was closed before the transaction began` };
     const context = this.#context(protocol);
     const baseOffsets = new Map<string, number>();
     const partitions = chunksByPartition(transaction.records);
@@ -153,6 +167,9 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       case 'fenced':
         // After a repeat the first copy may have committed before the newer owner came.
         return ended.afterLoss ? { status: 'unknown', message: ended.message } : { status: 'fenced', message: ended.message };
+      case 'refused':
+        // The deadline came before EndTxn could be sent.
+        return await this.#abort(context, { status: 'not-committed', code: ended.code, message: ended.message });
       default:
         return { status: 'unknown', message: ended.message };
     }
@@ -172,12 +189,12 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       return offsetsEnd.kind === 'done' ? await writeRecords() : offsetsEnd;
     }
     const added = await Promise.all([
-      partitions.length > 0 ? addPartitions(context, partitions) : DONE_END,
-      hasOffsets ? addOffsets(context, positions.group) : DONE_END,
+      ...(partitions.length > 0 ? [addPartitions(context, partitions)] : []),
+      ...(hasOffsets ? [addOffsets(context, positions.group)] : []),
     ]);
     const addEnd = gravest(added);
     // Nothing was added: an abort would be refused with INVALID_TXN_STATE, and leave doubt where there is none.
-    if (added.every(({ kind }) => kind === 'refused') || (added.some(({ kind }) => kind === 'refused') && (partitions.length === 0 || !hasOffsets))) context.broker.mayHaveOpen = false;
+    if (added.every((each) => each.kind === 'refused' && each.afterLoss !== true)) context.broker.mayHaveOpen = false;
     if (addEnd.kind !== 'done') return addEnd;
     return gravest(await Promise.all([writeRecords(), hasOffsets ? commitOffsets(context, positions) : DONE_END]));
   }
@@ -196,15 +213,33 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     });
   }
 
+  /**
+   * A throttled broker reads no more from that connection, for longer than a transaction may last. So the transaction under
+   * way ends on a new one, and the next waits before it begins: over time the quota is kept.
+   */
+  async #throttleOver(): Promise<void> {
+    while (!this.#isClosing && !this.#cluster.isClosed) {
+      const leftMs = this.#throttledUntilMs - performance.now();
+      if (leftMs <= 0) return;
+      await pauseMs(Math.min(leftMs, THROTTLE_STEP_MS));
+    }
+  }
+
   #context(protocol: TransactionProtocol): TransactionContext {
     const { transactionalId, transactionTimeoutMs } = this.#options;
     const attemptMs = transactionTimeoutMs * ATTEMPT_SHARE;
-    const deadlineMs = performance.now() + transactionTimeoutMs * DEADLINE_SHARE;
+    const startedAtMs = performance.now();
+    const produceConnections = protocol.isV2 ? this.#connections : this.#produceConnections;
     return {
-      cluster: this.#cluster, connections: this.#connections, protocol, deadlineMs, broker: { mayHaveOpen: false },
+      cluster: this.#cluster, connections: this.#connections, produceConnections, protocol, broker: { mayHaveOpen: false },
+      deadlineMs: startedAtMs + transactionTimeoutMs * DEADLINE_SHARE, abortDeadlineMs: startedAtMs + transactionTimeoutMs * ABORT_DEADLINE_SHARE,
       identity: { transactionalId, ...this.#producer },
       sequences: this.#sequences, lastOffsets: this.#lastOffsets,
-      attemptTimeoutMs: () => Math.max(1, Math.min(attemptMs, deadlineMs - performance.now())),
+      attemptTimeoutMs: (deadlineMs) => Math.max(1, Math.min(attemptMs, deadlineMs - performance.now())),
+      onThrottled: (nodeId, throttleTimeMs) => {
+        this.#throttledUntilMs = Math.max(this.#throttledUntilMs, performance.now() + Math.min(throttleTimeMs, THROTTLE_MS_MAX));
+        produceConnections.drop(nodeId);
+      },
       isOver: () => this.#cluster.isClosed,
     };
   }

@@ -1,6 +1,18 @@
 import type { RefusalCode } from '#saga-core/ports';
 import { CODE, codeName, COORDINATOR_MOVED, FENCED, LEADER_MOVED, NOT_AUTHORISED, TRY_AGAIN } from '../error-codes.ts';
 
+export type Again = {
+  readonly kind: 'again';
+  readonly moved: boolean;
+  readonly message: string;
+  /** What it is if it stays so. */
+  readonly ifItLasts?: RefusalCode;
+  /** Over within milliseconds: markers of the transaction before. */
+  readonly isBrief?: true;
+  /** Nothing was sent, hence nothing can have been done. */
+  readonly isUnsent?: true;
+};
+
 /**
  * What a broker's code means for the exchange that got it:
  * - done;
@@ -11,7 +23,7 @@ import { CODE, codeName, COORDINATOR_MOVED, FENCED, LEADER_MOVED, NOT_AUTHORISED
  */
 export type Verdict =
   | { readonly kind: 'done' }
-  | { readonly kind: 'again'; readonly moved: boolean; readonly message: string; /** What it is if it stays so. */ readonly ifItLasts?: RefusalCode }
+  | Again
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly message: string }
   | { readonly kind: 'fenced'; readonly message: string }
   | { readonly kind: 'doubt'; readonly message: string };
@@ -32,13 +44,18 @@ const REFUSALS: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>(
   [CODE.REBALANCE_IN_PROGRESS, 'ILLEGAL_GENERATION'],
 ]);
 
+const notNow = (code: number, message: string): Again => {
+  if (code === CODE.CONCURRENT_TRANSACTIONS) return { kind: 'again', moved: false, message, isBrief: true };
+  return { kind: 'again', moved: LEADER_MOVED.has(code) || COORDINATOR_MOVED.has(code), message };
+};
+
 /** The verdict on Add*, Produce and TxnOffsetCommit. */
 export const judge = (code: number, what: string): Verdict => {
   if (code === CODE.NONE) return DONE;
   const message = `${what}: ${codeName(code)}`;
   if (FENCED.has(code)) return { kind: 'fenced', message };
   if (code === CODE.UNKNOWN_TOPIC_OR_PARTITION) return { kind: 'again', moved: true, message, ifItLasts: 'UNKNOWN_TOPIC' };
-  if (TRY_AGAIN.has(code)) return { kind: 'again', moved: LEADER_MOVED.has(code) || COORDINATOR_MOVED.has(code), message };
+  if (TRY_AGAIN.has(code)) return notNow(code, message);
   // The broker knows of a transaction of ours that ended without us: after a time-out, or a race with its own abort.
   if (code === CODE.INVALID_TXN_STATE || code === CODE.DUPLICATE_SEQUENCE_NUMBER) return { kind: 'doubt', message };
   if (NOT_AUTHORISED.has(code)) return { kind: 'refused', code: 'NOT_AUTHORISED', message };

@@ -1,7 +1,6 @@
 import type { ClusterView } from '../cluster.ts';
 import { KafkaError } from '../errors.ts';
 import type { Connection } from '../net/connection.ts';
-import type { Request } from '../net/request.ts';
 
 /** A writer's own connections, one a broker: a broker works on one request of a connection at a time. */
 export class WriterConnections {
@@ -13,9 +12,16 @@ export class WriterConnections {
     this.#cluster = cluster;
   }
 
-  async send<Answer>(nodeId: number, request: Request<Answer>, timeoutMs: number): Promise<Answer> {
-    const connection = await this.#connection(nodeId);
-    return await connection.send(request, timeoutMs);
+  /** An open connection. Nothing is sent, so a failure leaves no doubt. */
+  to(nodeId: number): Promise<Connection> {
+    return this.#connection(nodeId);
+  }
+
+  /** Ends the connection to one broker; the next use opens another. */
+  drop(nodeId: number): void {
+    const opening = this.#open.get(nodeId);
+    this.#open.delete(nodeId);
+    void opening?.then((connection) => connection.destroy(), () => undefined);
   }
 
   /** Pending requests are rejected; nothing is sent any more. */
