@@ -113,11 +113,14 @@ export type CycleState = {
   readonly activeCycleId: string | null;
   /** At most 20: a redelivered quote is known. */
   readonly recentQuoteIds: readonly string[];
+  /** Market time of the newest quote that was judged; 0 before the first. One that is not newer begins nothing, however long ago it was judged. */
+  readonly latestQuoteTime: number;
   readonly lastSplitDate: string | null;
   readonly grantedCount: number;
   readonly refusedActiveCount: number;
   readonly refusedDisconnectedCount: number;
   readonly duplicateCount: number;
+  readonly refusedOutdatedCount: number;
 };
 
 /** Exposure that a running cycle may still add. */
@@ -498,11 +501,13 @@ export const cycleState: DataType<CycleState> = dataType('chorus.CycleState', { 
   { name: 'connectionStatus', type: 'string' },
   { name: 'activeCycleId', type: ['null', 'string'], default: null, doc: 'correlationId of the running cycle.' },
   { name: 'recentQuoteIds', type: { type: 'array', items: 'string' }, doc: 'At most 20: a redelivered quote is known.' },
+  { name: 'latestQuoteTime', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'Market time of the newest quote that was judged; 0 before the first. One that is not newer begins nothing, however long ago it was judged.' },
   { name: 'lastSplitDate', type: ['null', 'string'], default: null },
   { name: 'grantedCount', type: 'long' },
   { name: 'refusedActiveCount', type: 'long' },
   { name: 'refusedDisconnectedCount', type: 'long' },
   { name: 'duplicateCount', type: 'long' },
+  { name: 'refusedOutdatedCount', type: 'long' },
 ] });
 
 export const exposureReservation: DataType<ExposureReservation> = dataType('chorus.ExposureReservation', { type: 'record', name: 'ExposureReservation', namespace: 'chorus', doc: 'Exposure that a running cycle may still add.', fields: [
