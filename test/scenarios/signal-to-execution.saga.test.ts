@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { signalToExecution } from '#sagas/signal-to-execution';
+import { serverError as SERVER_ERROR } from '../support/simulated-broker.ts';
 import { DECIDED, EXECUTED, isCausedBy } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
@@ -169,6 +170,19 @@ test('an operator\'s order to compensate a cycle stops its order', async () => {
   await world.until(id, 'FAILED');
   expect(world.domain(id).slice(-4)).toEqual(['trade.order.cancelled', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
   expect(world.payload(id, 'trade.order.cancelled')).toMatchObject({ reason: 'compensation' });
+  expect(await world.violations()).toEqual([]);
+});
+
+test('an order that is stopped between two attempts is not sent again', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push(SERVER_ERROR);
+  const id = await world.quote('q1');
+  await world.clock.runUntil(() => world.of(id).some((record) => record.type === 'chorus.StepAttemptFailed'), 20_000);
+  void world.client.order(signalToExecution, id, { action: 'compensate', user: 'ann', reason: 'halt' });
+  await world.until(id, 'FAILED');
+  expect(world.broker.calls.filter((call) => call === 'POST')).toHaveLength(1);
+  expect(world.domain(id).slice(-4)).toEqual(['OrderPlacedEvent', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
+  expect(world.payload(id, 'chorus.OrderExecutionFailed')).toMatchObject({ failedStep: 'watch_for_stop', filledQty: '0', positionKept: false });
   expect(await world.violations()).toEqual([]);
 });
 
