@@ -152,6 +152,17 @@ test('a cycle that ended frees its symbol, and the next one knows the position',
   expect(world.payload(id, 'trade.position.updated')).toMatchObject({ prevQty: '10', qty: '0' });
 });
 
+test('the account is asked for again after a fill: the next decision is made on the cash that is left', async () => {
+  const world = await TradingWorld.open();
+  await world.until(await world.quote('q1'), 'COMPLETED');
+  world.broker.behaviour.cash = '999000';
+  await world.clock.advance(10_000);
+  const id = await world.quote('q2');
+  await world.until(id, 'COMPLETED');
+  expect(world.payload(id, 'orchestrator.analysis.requested')).toMatchObject({ portfolioSnapshot: { cash: '999000' } });
+  expect(world.payload(id, 'orchestrator.trade.requested')).toMatchObject({ buyingPower: '999000' });
+});
+
 test('SC-A1-9: the deadline passes while the broker is silent: the order is stopped and undone, the cycle fails by time-out', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.script = () => [];

@@ -66,9 +66,17 @@ export type AssessDecisionCommand = {
   readonly brokerConnectionId: string;
 };
 
+/** Spent by an order that has ended, and perhaps not contained in the venue's figure yet. */
+export type BuyingPowerBooking = {
+  readonly amount: string;
+  readonly at: number;
+};
+
 /** Buying power held for an order in flight. */
 export type BuyingPowerReservation = {
   readonly orderId: string;
+  /** Of the saga that holds it; no other may settle it. */
+  readonly correlationId: string;
   readonly amount: string;
 };
 
@@ -76,9 +84,13 @@ export type BuyingPowerReservation = {
 export type BuyingPowerState = {
   readonly accountStatus: string;
   readonly connectionStatus: string;
-  /** Without what is reserved. */
+  /** As the venue last told; what is reserved and booked is not taken off. */
   readonly available: string;
+  /** When the venue was asked for it; 0 = never. */
+  readonly asOf: number;
   readonly reservations: readonly BuyingPowerReservation[];
+  /** At most 64, oldest first. */
+  readonly booked: readonly BuyingPowerBooking[];
   readonly minuteStartedAt: number;
   readonly ordersThisMinute: number;
 };
@@ -92,6 +104,8 @@ export type ConnectionState = {
   readonly accountStatus: string;
   readonly buyingPower: string;
   readonly cash: string;
+  /** When the venue was asked for the account; 0 = never. */
+  readonly accountAsOf: number;
   readonly orders: readonly RegisteredOrder[];
   /** At most 200. */
   readonly unmatched: readonly UnmatchedObservation[];
@@ -161,6 +175,8 @@ export type NoteConnectionCommand = {
   readonly accountStatus: string;
   readonly buyingPower: string;
   readonly cash: string;
+  /** When the venue was asked for these figures; 0 = never. */
+  readonly accountAsOf: number;
 };
 
 /** A position changed; told to whoever keeps a copy. */
@@ -282,6 +298,8 @@ export type ReportAccountCommand = {
   readonly accountStatus: string;
   readonly buyingPower: string;
   readonly cash: string;
+  /** When the venue was asked for these figures; 0 = never. */
+  readonly accountAsOf: number;
 };
 
 /** The connection changed. */
@@ -413,19 +431,31 @@ export const assessDecisionCommand: EventType<AssessDecisionCommand> = eventType
   { name: 'brokerConnectionId', type: 'string' },
 ] });
 
+export const buyingPowerBooking: DataType<BuyingPowerBooking> = dataType('chorus.BuyingPowerBooking', { type: 'record', name: 'BuyingPowerBooking', namespace: 'chorus', doc: 'Spent by an order that has ended, and perhaps not contained in the venue\'s figure yet.', fields: [
+  { name: 'amount', type: 'string' },
+  { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+] });
+
 export const buyingPowerReservation: DataType<BuyingPowerReservation> = dataType('chorus.BuyingPowerReservation', { type: 'record', name: 'BuyingPowerReservation', namespace: 'chorus', doc: 'Buying power held for an order in flight.', fields: [
   { name: 'orderId', type: 'string' },
+  { name: 'correlationId', type: 'string', doc: 'Of the saga that holds it; no other may settle it.' },
   { name: 'amount', type: 'string' },
 ] });
 
 export const buyingPowerState: DataType<BuyingPowerState> = dataType('chorus.BuyingPowerState', { type: 'record', name: 'BuyingPowerState', namespace: 'chorus', doc: 'What an account may spend.', fields: [
   { name: 'accountStatus', type: 'string' },
   { name: 'connectionStatus', type: 'string' },
-  { name: 'available', type: 'string', doc: 'Without what is reserved.' },
+  { name: 'available', type: 'string', doc: 'As the venue last told; what is reserved and booked is not taken off.' },
+  { name: 'asOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for it; 0 = never.' },
   { name: 'reservations', type: { type: 'array', items: { type: 'record', name: 'BuyingPowerReservation', namespace: 'chorus', doc: 'Buying power held for an order in flight.', fields: [
     { name: 'orderId', type: 'string' },
+    { name: 'correlationId', type: 'string', doc: 'Of the saga that holds it; no other may settle it.' },
     { name: 'amount', type: 'string' },
   ] } } },
+  { name: 'booked', type: { type: 'array', items: { type: 'record', name: 'BuyingPowerBooking', namespace: 'chorus', doc: 'Spent by an order that has ended, and perhaps not contained in the venue\'s figure yet.', fields: [
+    { name: 'amount', type: 'string' },
+    { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+  ] } }, doc: 'At most 64, oldest first.' },
   { name: 'minuteStartedAt', type: { type: 'long', logicalType: 'timestamp-millis' } },
   { name: 'ordersThisMinute', type: 'int' },
 ] });
@@ -437,6 +467,7 @@ export const connectionState: DataType<ConnectionState> = dataType('chorus.Conne
   { name: 'accountStatus', type: 'string' },
   { name: 'buyingPower', type: 'string' },
   { name: 'cash', type: 'string' },
+  { name: 'accountAsOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for the account; 0 = never.' },
   { name: 'orders', type: { type: 'array', items: { type: 'record', name: 'RegisteredOrder', namespace: 'chorus', doc: 'An open order whose reports go to a saga.', fields: [
     { name: 'clientOrderId', type: 'string' },
     { name: 'brokerOrderId', type: ['null', 'string'], default: null },
@@ -551,6 +582,7 @@ export const noteConnectionCommand: EventType<NoteConnectionCommand> = eventType
   { name: 'accountStatus', type: 'string' },
   { name: 'buyingPower', type: 'string' },
   { name: 'cash', type: 'string' },
+  { name: 'accountAsOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for these figures; 0 = never.' },
 ] });
 
 export const notePositionCommand: EventType<NotePositionCommand> = eventType('chorus.NotePositionCommand', { type: 'record', name: 'NotePositionCommand', namespace: 'chorus', doc: 'A position changed; told to whoever keeps a copy.', fields: [
@@ -754,6 +786,7 @@ export const reportAccountCommand: EventType<ReportAccountCommand> = eventType('
   { name: 'accountStatus', type: 'string' },
   { name: 'buyingPower', type: 'string' },
   { name: 'cash', type: 'string' },
+  { name: 'accountAsOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for these figures; 0 = never.' },
 ] });
 
 export const reportConnectionCommand: EventType<ReportConnectionCommand> = eventType('chorus.ReportConnectionCommand', { type: 'record', name: 'ReportConnectionCommand', namespace: 'chorus', doc: 'The connection changed.', fields: [

@@ -76,7 +76,7 @@ test('a split scales what is remembered and goes on to the position and the expo
 });
 
 test('the connection tells whether cycles may begin', () => {
-  const note = { brokerConnectionId: 'conn', status: 'FAILED', accountId: 'acc', accountStatus: 'ACTIVE', buyingPower: '1', cash: '2' } as const;
+  const note = { brokerConnectionId: 'conn', status: 'FAILED', accountId: 'acc', accountStatus: 'ACTIVE', buyingPower: '1', cash: '2', accountAsOf: 3 } as const;
   expect(noteConnection(IDLE, note).state).toMatchObject({ connectionStatus: 'FAILED', portfolio: { cash: '2' } });
 });
 
