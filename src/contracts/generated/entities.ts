@@ -8,6 +8,7 @@ import type { TradeBracket, TradePortfolioSnapshot, TradePositionSnapshot, Trade
 export type AppliedExecution = {
   readonly executionId: string;
   readonly orderId: string;
+  readonly orderQty: string;
   readonly side: 'buy' | 'sell';
   readonly qty: string;
   readonly price: string;
@@ -251,7 +252,7 @@ export type PositionState = {
   /** Signed. */
   readonly qty: string;
   readonly avgPrice: string;
-  /** At most 64, oldest first. */
+  /** All of unfinished orders, others up to 64 in all; oldest first. */
   readonly executions: readonly AppliedExecution[];
   readonly lastSplitDate: string | null;
 };
@@ -378,6 +379,7 @@ export type UnmatchedObservation = {
 export const appliedExecution: DataType<AppliedExecution> = dataType('chorus.AppliedExecution', { type: 'record', name: 'AppliedExecution', namespace: 'chorus', doc: 'A fill that the position contains.', fields: [
   { name: 'executionId', type: 'string' },
   { name: 'orderId', type: 'string' },
+  { name: 'orderQty', type: 'string' },
   { name: 'side', type: 'string', 'chorus:values': ['buy', 'sell'] },
   { name: 'qty', type: 'string' },
   { name: 'price', type: 'string' },
@@ -701,12 +703,13 @@ export const positionState: DataType<PositionState> = dataType('chorus.PositionS
   { name: 'executions', type: { type: 'array', items: { type: 'record', name: 'AppliedExecution', namespace: 'chorus', doc: 'A fill that the position contains.', fields: [
     { name: 'executionId', type: 'string' },
     { name: 'orderId', type: 'string' },
+    { name: 'orderQty', type: 'string' },
     { name: 'side', type: 'string', 'chorus:values': ['buy', 'sell'] },
     { name: 'qty', type: 'string' },
     { name: 'price', type: 'string' },
     { name: 'prevQty', type: 'string' },
     { name: 'prevAvgPrice', type: 'string' },
-  ] } }, doc: 'At most 64, oldest first.' },
+  ] } }, doc: 'All of unfinished orders, others up to 64 in all; oldest first.' },
   { name: 'lastSplitDate', type: ['null', 'string'], default: null },
 ] });
 
