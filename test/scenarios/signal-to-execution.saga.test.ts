@@ -82,7 +82,7 @@ test('SC-A1-4, SC-A5-7: when every model fails no decision is invented', async (
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual(['orchestrator.cycle.started', 'orchestrator.analysis.requested', 'ai.decision.failed', 'orchestrator.cycle.failed']);
-  expect(world.payload(id, 'ai.decision.failed')?.['attempts']).toMatchObject([{ provider: 'openai', status: 500 }, { provider: 'groq', status: 200 }]);
+  expect(world.payload(id, 'ai.decision.failed')?.['attempts']).toMatchObject([...Array.from({ length: 3 }, () => ({ provider: 'openai', status: 500 })), { provider: 'groq', status: 200 }]);
   expect(world.of(id).some((record) => record.type === 'chorus.CompensationRequested')).toBe(true);
   expect(await world.violations()).toEqual([]);
 });
