@@ -164,7 +164,7 @@ scenario('SC-A5-7: when all fail, the attempts are told and nothing is decided',
   const id = await run.quote();
   await run.until(id, 'FAILED');
   expect(run.domain(id)).toEqual([...REQUESTED, 'ai.decision.failed', 'orchestrator.cycle.failed']);
-  expect(run.payload(id, aiDecisionFailed)?.attempts).toMatchObject([{ provider: 'openai', status: 500 }, { provider: 'groq', status: 500 }]);
+  expect(run.payload(id, aiDecisionFailed)?.attempts).toMatchObject(['openai', 'openai', 'openai', 'groq', 'groq', 'groq'].map((provider) => ({ provider, status: 500 })));
   expect([await run.questionCounts(), await run.posts()]).toEqual([[3, 3], []]);
 }, { wave: 2 });
 

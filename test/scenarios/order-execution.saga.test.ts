@@ -64,6 +64,18 @@ test('SC-M-4: a refusal of the broker is never repeated', async () => {
   expect(posts(world)).toBe(1);
 });
 
+test('M.C: an order that claims another\'s client order id is refused before the broker sees it, and the other goes on', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 10_000, fill: '10', price: '100' }];
+  world.order();
+  await world.clock.runUntil(() => world.domain('m-1').includes('trade.order.acknowledged'), 20_000);
+  world.order({ clientOrderId: 'm-1.submit_order', orderId: 'ord-m-2' }, 'm-2');
+  await world.until('m-2', 'FAILED');
+  expect(world.payload('m-2', 'trade.order.rejected')).toMatchObject({ source: 'pre_trade', reason: 'CLIENT_ORDER_ID_FOREIGN' });
+  await world.until('m-1', 'COMPLETED');
+  expect([posts(world), deletes(world)]).toEqual([1, 0]);
+});
+
 test('SC-M-5: 500, 500, 200: three submissions, one order', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.submissions.push(serverError, serverError);
@@ -152,6 +164,17 @@ test.each([['cancelled', 'broker'], ['expired', 'expired']] as const)('SC-M-12: 
   expect(await held(world)).toEqual([...ACKNOWLEDGED, 'trade.order.cancelled', FAILED]);
   expect(world.payload('m-1', 'trade.order.cancelled')).toMatchObject({ reason });
   expect(deletes(world)).toBe(0);
+});
+
+test('M.F: a bust after the end changes nothing and is an error for a person', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.script = () => [{ afterMs: 20, fill: '10', price: '100' }, { afterMs: 20_000, bust: 0 }];
+  world.order();
+  await world.until('m-1', 'COMPLETED');
+  const before = world.records().length;
+  await world.clock.advance(30_000);
+  expect(world.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)).toMatchObject([{ executionId: 'b1-x1', clientOrderId: 'm-1.submit_order', isOrderOpen: false }]);
+  expect(world.records()).toHaveLength(before);
 });
 
 test('SC-M-13: partly filled, then cancelled: the fill is kept', async () => {

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
 import { signalToExecution } from '#sagas/signal-to-execution';
+import { serverError as SERVER_ERROR } from '../support/simulated-broker.ts';
 import { DECIDED, EXECUTED, isCausedBy } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
@@ -81,7 +82,7 @@ test('SC-A1-4, SC-A5-7: when every model fails no decision is invented', async (
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual(['orchestrator.cycle.started', 'orchestrator.analysis.requested', 'ai.decision.failed', 'orchestrator.cycle.failed']);
-  expect(world.payload(id, 'ai.decision.failed')?.['attempts']).toMatchObject([{ provider: 'openai', status: 500 }, { provider: 'groq', status: 200 }]);
+  expect(world.payload(id, 'ai.decision.failed')?.['attempts']).toMatchObject([...Array.from({ length: 3 }, () => ({ provider: 'openai', status: 500 })), { provider: 'groq', status: 200 }]);
   expect(world.of(id).some((record) => record.type === 'chorus.CompensationRequested')).toBe(true);
   expect(await world.violations()).toEqual([]);
 });
@@ -151,6 +152,17 @@ test('a cycle that ended frees its symbol, and the next one knows the position',
   expect(world.payload(id, 'trade.position.updated')).toMatchObject({ prevQty: '10', qty: '0' });
 });
 
+test('the account is asked for again after a fill: the next decision is made on the cash that is left', async () => {
+  const world = await TradingWorld.open();
+  await world.until(await world.quote('q1'), 'COMPLETED');
+  world.broker.behaviour.cash = '999000';
+  await world.clock.advance(10_000);
+  const id = await world.quote('q2');
+  await world.until(id, 'COMPLETED');
+  expect(world.payload(id, 'orchestrator.analysis.requested')).toMatchObject({ portfolioSnapshot: { cash: '999000' } });
+  expect(world.payload(id, 'orchestrator.trade.requested')).toMatchObject({ buyingPower: '999000' });
+});
+
 test('SC-A1-9: the deadline passes while the broker is silent: the order is stopped and undone, the cycle fails by time-out', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.script = () => [];
@@ -169,6 +181,19 @@ test('an operator\'s order to compensate a cycle stops its order', async () => {
   await world.until(id, 'FAILED');
   expect(world.domain(id).slice(-4)).toEqual(['trade.order.cancelled', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
   expect(world.payload(id, 'trade.order.cancelled')).toMatchObject({ reason: 'compensation' });
+  expect(await world.violations()).toEqual([]);
+});
+
+test('an order that is stopped between two attempts is not sent again', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.submissions.push(SERVER_ERROR);
+  const id = await world.quote('q1');
+  await world.clock.runUntil(() => world.of(id).some((record) => record.type === 'chorus.StepAttemptFailed'), 20_000);
+  void world.client.order(signalToExecution, id, { action: 'compensate', user: 'ann', reason: 'halt' });
+  await world.until(id, 'FAILED');
+  expect(world.broker.calls.filter((call) => call === 'POST')).toHaveLength(1);
+  expect(world.domain(id).slice(-4)).toEqual(['OrderPlacedEvent', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
+  expect(world.payload(id, 'chorus.OrderExecutionFailed')).toMatchObject({ failedStep: 'watch_for_stop', filledQty: '0', positionKept: false });
   expect(await world.violations()).toEqual([]);
 });
 

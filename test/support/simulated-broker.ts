@@ -19,6 +19,8 @@ export type BrokerBehaviour = {
   script: (request: OrderRequest) => OrderScript;
   isAcknowledged: boolean;
   isStreamLive: boolean;
+  /** Cash, and as much buying power. */
+  cash: string;
 };
 
 export type SimulatedBroker = BrokerGateway & BrokerStream & {
@@ -44,7 +46,7 @@ export const createSimulatedBroker = (clock: Clock): SimulatedBroker => {
   const updates = new Set<(update: BrokerUpdate) => void>();
   const states = new Set<(state: BrokerStreamState) => void>();
   const behaviour: BrokerBehaviour = {
-    submissions: [], lookups: [], cancel: 'works', isAcknowledged: true, isStreamLive: true,
+    submissions: [], lookups: [], cancel: 'works', isAcknowledged: true, isStreamLive: true, cash: '1000000',
     script: (request) => [{ afterMs: 20, fill: request.qty, price: '100' }],
   };
   const after = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
@@ -150,7 +152,7 @@ export const createSimulatedBroker = (clock: Clock): SimulatedBroker => {
     },
     getAccount: async () => {
       await after(CALL_MS);
-      return { status: 'found', account: { accountId: 'acc', accountNumber: '1', isActive: true, venueStatus: 'ACTIVE', isTradingBlocked: false, buyingPower: '1000000', cash: '1000000', equity: '1000000', currency: 'USD' } };
+      return { status: 'found', account: { accountId: 'acc', accountNumber: '1', isActive: true, venueStatus: 'ACTIVE', isTradingBlocked: false, buyingPower: behaviour.cash, cash: behaviour.cash, equity: '1000000', currency: 'USD' } };
     },
     listOrders: unscripted, listOpenOrders: unscripted, getPosition: unscripted, closePosition: unscripted,
     start: () => undefined,

@@ -59,6 +59,7 @@ export class TradingWorld {
   readonly #cluster: MemoryCluster;
   readonly #registry = createMemorySchemaRegistry();
   readonly #decoded = new Map<string, AuditedRecord>();
+  readonly #quoteTimes = new Map<string, number>();
   #codec: Codec | null = null;
   #client: SagaClient | null = null;
   #process: SimulatedProcess | null = null;
@@ -131,9 +132,16 @@ export class TradingWorld {
 
   /** Publishes a quote; the cycle it begins, if any, has the returned correlationId. */
   async quote(eventId: string, changes: Partial<MarketQuoteReceived> = {}): Promise<string> {
-    const payload: MarketQuoteReceived = { symbol: 'AAPL', bid: '99.9', ask: '100', bidSize: '100', askSize: '100', last: '100', quoteTime: 1, source: 'test', barPoint: 'close', ...changes };
+    const payload: MarketQuoteReceived = { symbol: 'AAPL', bid: '99.9', ask: '100', bidSize: '100', askSize: '100', last: '100', quoteTime: this.#quoteTimeOf(eventId), source: 'test', barPoint: 'close', ...changes };
     await this.publish(eventId, payload.symbol, { type: marketQuoteReceived, payload });
     return cycleIdOf(eventId);
+  }
+
+  /** Later quotes are newer; the same quote keeps its time. */
+  #quoteTimeOf(eventId: string): number {
+    const known = this.#quoteTimes.get(eventId) ?? this.#quoteTimes.size + 1;
+    this.#quoteTimes.set(eventId, known);
+    return known;
   }
 
   /** A command from outside any saga, as an API would send it. */

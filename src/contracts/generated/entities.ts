@@ -8,6 +8,7 @@ import type { TradeBracket, TradePortfolioSnapshot, TradePositionSnapshot, Trade
 export type AppliedExecution = {
   readonly executionId: string;
   readonly orderId: string;
+  readonly orderQty: string;
   readonly side: 'buy' | 'sell';
   readonly qty: string;
   readonly price: string;
@@ -66,9 +67,17 @@ export type AssessDecisionCommand = {
   readonly brokerConnectionId: string;
 };
 
+/** Spent by an order that has ended, and perhaps not contained in the venue's figure yet. */
+export type BuyingPowerBooking = {
+  readonly amount: string;
+  readonly at: number;
+};
+
 /** Buying power held for an order in flight. */
 export type BuyingPowerReservation = {
   readonly orderId: string;
+  /** Of the saga that holds it; no other may settle it. */
+  readonly correlationId: string;
   readonly amount: string;
 };
 
@@ -76,9 +85,13 @@ export type BuyingPowerReservation = {
 export type BuyingPowerState = {
   readonly accountStatus: string;
   readonly connectionStatus: string;
-  /** Without what is reserved. */
+  /** As the venue last told; what is reserved and booked is not taken off. */
   readonly available: string;
+  /** When the venue was asked for it; 0 = never. */
+  readonly asOf: number;
   readonly reservations: readonly BuyingPowerReservation[];
+  /** At most 64, oldest first. */
+  readonly booked: readonly BuyingPowerBooking[];
   readonly minuteStartedAt: number;
   readonly ordersThisMinute: number;
 };
@@ -92,6 +105,8 @@ export type ConnectionState = {
   readonly accountStatus: string;
   readonly buyingPower: string;
   readonly cash: string;
+  /** When the venue was asked for the account; 0 = never. */
+  readonly accountAsOf: number;
   readonly orders: readonly RegisteredOrder[];
   /** At most 200. */
   readonly unmatched: readonly UnmatchedObservation[];
@@ -113,11 +128,14 @@ export type CycleState = {
   readonly activeCycleId: string | null;
   /** At most 20: a redelivered quote is known. */
   readonly recentQuoteIds: readonly string[];
+  /** Market time of the newest quote that was judged; 0 before the first. One that is not newer begins nothing, however long ago it was judged. */
+  readonly latestQuoteTime: number;
   readonly lastSplitDate: string | null;
   readonly grantedCount: number;
   readonly refusedActiveCount: number;
   readonly refusedDisconnectedCount: number;
   readonly duplicateCount: number;
+  readonly refusedOutdatedCount: number;
 };
 
 /** Exposure that a running cycle may still add. */
@@ -158,6 +176,8 @@ export type NoteConnectionCommand = {
   readonly accountStatus: string;
   readonly buyingPower: string;
   readonly cash: string;
+  /** When the venue was asked for these figures; 0 = never. */
+  readonly accountAsOf: number;
 };
 
 /** A position changed; told to whoever keeps a copy. */
@@ -232,7 +252,7 @@ export type PositionState = {
   /** Signed. */
   readonly qty: string;
   readonly avgPrice: string;
-  /** At most 64, oldest first. */
+  /** All of unfinished orders, others up to 64 in all; oldest first. */
   readonly executions: readonly AppliedExecution[];
   readonly lastSplitDate: string | null;
 };
@@ -279,6 +299,8 @@ export type ReportAccountCommand = {
   readonly accountStatus: string;
   readonly buyingPower: string;
   readonly cash: string;
+  /** When the venue was asked for these figures; 0 = never. */
+  readonly accountAsOf: number;
 };
 
 /** The connection changed. */
@@ -357,6 +379,7 @@ export type UnmatchedObservation = {
 export const appliedExecution: DataType<AppliedExecution> = dataType('chorus.AppliedExecution', { type: 'record', name: 'AppliedExecution', namespace: 'chorus', doc: 'A fill that the position contains.', fields: [
   { name: 'executionId', type: 'string' },
   { name: 'orderId', type: 'string' },
+  { name: 'orderQty', type: 'string' },
   { name: 'side', type: 'string', 'chorus:values': ['buy', 'sell'] },
   { name: 'qty', type: 'string' },
   { name: 'price', type: 'string' },
@@ -410,19 +433,31 @@ export const assessDecisionCommand: EventType<AssessDecisionCommand> = eventType
   { name: 'brokerConnectionId', type: 'string' },
 ] });
 
+export const buyingPowerBooking: DataType<BuyingPowerBooking> = dataType('chorus.BuyingPowerBooking', { type: 'record', name: 'BuyingPowerBooking', namespace: 'chorus', doc: 'Spent by an order that has ended, and perhaps not contained in the venue\'s figure yet.', fields: [
+  { name: 'amount', type: 'string' },
+  { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+] });
+
 export const buyingPowerReservation: DataType<BuyingPowerReservation> = dataType('chorus.BuyingPowerReservation', { type: 'record', name: 'BuyingPowerReservation', namespace: 'chorus', doc: 'Buying power held for an order in flight.', fields: [
   { name: 'orderId', type: 'string' },
+  { name: 'correlationId', type: 'string', doc: 'Of the saga that holds it; no other may settle it.' },
   { name: 'amount', type: 'string' },
 ] });
 
 export const buyingPowerState: DataType<BuyingPowerState> = dataType('chorus.BuyingPowerState', { type: 'record', name: 'BuyingPowerState', namespace: 'chorus', doc: 'What an account may spend.', fields: [
   { name: 'accountStatus', type: 'string' },
   { name: 'connectionStatus', type: 'string' },
-  { name: 'available', type: 'string', doc: 'Without what is reserved.' },
+  { name: 'available', type: 'string', doc: 'As the venue last told; what is reserved and booked is not taken off.' },
+  { name: 'asOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for it; 0 = never.' },
   { name: 'reservations', type: { type: 'array', items: { type: 'record', name: 'BuyingPowerReservation', namespace: 'chorus', doc: 'Buying power held for an order in flight.', fields: [
     { name: 'orderId', type: 'string' },
+    { name: 'correlationId', type: 'string', doc: 'Of the saga that holds it; no other may settle it.' },
     { name: 'amount', type: 'string' },
   ] } } },
+  { name: 'booked', type: { type: 'array', items: { type: 'record', name: 'BuyingPowerBooking', namespace: 'chorus', doc: 'Spent by an order that has ended, and perhaps not contained in the venue\'s figure yet.', fields: [
+    { name: 'amount', type: 'string' },
+    { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+  ] } }, doc: 'At most 64, oldest first.' },
   { name: 'minuteStartedAt', type: { type: 'long', logicalType: 'timestamp-millis' } },
   { name: 'ordersThisMinute', type: 'int' },
 ] });
@@ -434,6 +469,7 @@ export const connectionState: DataType<ConnectionState> = dataType('chorus.Conne
   { name: 'accountStatus', type: 'string' },
   { name: 'buyingPower', type: 'string' },
   { name: 'cash', type: 'string' },
+  { name: 'accountAsOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for the account; 0 = never.' },
   { name: 'orders', type: { type: 'array', items: { type: 'record', name: 'RegisteredOrder', namespace: 'chorus', doc: 'An open order whose reports go to a saga.', fields: [
     { name: 'clientOrderId', type: 'string' },
     { name: 'brokerOrderId', type: ['null', 'string'], default: null },
@@ -498,11 +534,13 @@ export const cycleState: DataType<CycleState> = dataType('chorus.CycleState', { 
   { name: 'connectionStatus', type: 'string' },
   { name: 'activeCycleId', type: ['null', 'string'], default: null, doc: 'correlationId of the running cycle.' },
   { name: 'recentQuoteIds', type: { type: 'array', items: 'string' }, doc: 'At most 20: a redelivered quote is known.' },
+  { name: 'latestQuoteTime', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'Market time of the newest quote that was judged; 0 before the first. One that is not newer begins nothing, however long ago it was judged.' },
   { name: 'lastSplitDate', type: ['null', 'string'], default: null },
   { name: 'grantedCount', type: 'long' },
   { name: 'refusedActiveCount', type: 'long' },
   { name: 'refusedDisconnectedCount', type: 'long' },
   { name: 'duplicateCount', type: 'long' },
+  { name: 'refusedOutdatedCount', type: 'long' },
 ] });
 
 export const exposureReservation: DataType<ExposureReservation> = dataType('chorus.ExposureReservation', { type: 'record', name: 'ExposureReservation', namespace: 'chorus', doc: 'Exposure that a running cycle may still add.', fields: [
@@ -546,6 +584,7 @@ export const noteConnectionCommand: EventType<NoteConnectionCommand> = eventType
   { name: 'accountStatus', type: 'string' },
   { name: 'buyingPower', type: 'string' },
   { name: 'cash', type: 'string' },
+  { name: 'accountAsOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for these figures; 0 = never.' },
 ] });
 
 export const notePositionCommand: EventType<NotePositionCommand> = eventType('chorus.NotePositionCommand', { type: 'record', name: 'NotePositionCommand', namespace: 'chorus', doc: 'A position changed; told to whoever keeps a copy.', fields: [
@@ -664,12 +703,13 @@ export const positionState: DataType<PositionState> = dataType('chorus.PositionS
   { name: 'executions', type: { type: 'array', items: { type: 'record', name: 'AppliedExecution', namespace: 'chorus', doc: 'A fill that the position contains.', fields: [
     { name: 'executionId', type: 'string' },
     { name: 'orderId', type: 'string' },
+    { name: 'orderQty', type: 'string' },
     { name: 'side', type: 'string', 'chorus:values': ['buy', 'sell'] },
     { name: 'qty', type: 'string' },
     { name: 'price', type: 'string' },
     { name: 'prevQty', type: 'string' },
     { name: 'prevAvgPrice', type: 'string' },
-  ] } }, doc: 'At most 64, oldest first.' },
+  ] } }, doc: 'All of unfinished orders, others up to 64 in all; oldest first.' },
   { name: 'lastSplitDate', type: ['null', 'string'], default: null },
 ] });
 
@@ -749,6 +789,7 @@ export const reportAccountCommand: EventType<ReportAccountCommand> = eventType('
   { name: 'accountStatus', type: 'string' },
   { name: 'buyingPower', type: 'string' },
   { name: 'cash', type: 'string' },
+  { name: 'accountAsOf', type: { type: 'long', logicalType: 'timestamp-millis' }, doc: 'When the venue was asked for these figures; 0 = never.' },
 ] });
 
 export const reportConnectionCommand: EventType<ReportConnectionCommand> = eventType('chorus.ReportConnectionCommand', { type: 'record', name: 'ReportConnectionCommand', namespace: 'chorus', doc: 'The connection changed.', fields: [

@@ -13,6 +13,7 @@ import { submitOrder } from './saga/submit-order.step.ts';
 import { trade } from './saga/trade.step.ts';
 import { updatePosition } from './saga/update-position.step.ts';
 import { validateOrder } from './saga/validate-order.step.ts';
+import { watchForStop } from './saga/watch-for-stop.step.ts';
 
 /** Executes orders at brokers and keeps positions and buying power. Initiates `order_execution`. */
 export const createTradingEngine = (needs: TradingEngineNeeds): ParticipantDefinition => {
@@ -23,6 +24,7 @@ export const createTradingEngine = (needs: TradingEngineNeeds): ParticipantDefin
     steps: [
       validateOrder(saga),
       submitOrder(saga, needs),
+      watchForStop(saga),
       awaitAcknowledgment(saga),
       monitorFills(saga),
       cancelRest(saga, needs),

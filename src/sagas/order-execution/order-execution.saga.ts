@@ -58,6 +58,12 @@ export const buildOrderExecution = (limits: OrderExecutionLimits = DEFAULT_LIMIT
         output: tradeOrderSubmitted, emits: [tradeOrderRejected, tradeOrderCancelled], undoReads: ['update_position'],
         compensation: undo({ retry: limits.undoRetry, timeoutMs: limits.undoMs }),
       },
+      // An effect hears nothing: until the submission is told, this step does. A stop between two attempts would otherwise be answered
+      // by a request that nobody wants any more.
+      watch_for_stop: {
+        kind: 'await', owner: 'trading-engine', number: 2, after: 'start', timeoutMs: 0, onLimit: 'fail', listensTo: [orderStopRequested, tradeOrderSubmitted],
+        output: null, compensation: none('watching changes nothing'),
+      },
       await_acknowledgment: {
         kind: 'await', owner: 'trading-engine', number: 3, after: 'submit_order', timeoutMs: limits.acknowledgmentMs, onLimit: 'fail',
         listensTo: [brokerObservationRecorded, orderStopRequested], output: tradeOrderAcknowledged, emits: [tradeOrderRejected, tradeOrderCancelled],
@@ -91,7 +97,7 @@ export const buildOrderExecution = (limits: OrderExecutionLimits = DEFAULT_LIMIT
     inside: {
       // By event first: within one of our steps the parent's table tells fills (4) from positions (5), and cancels count as submission (3).
       signal_to_execution: {
-        steps: { link_decision: 3, validate_order: 3, submit_order: 3, await_acknowledgment: 4, monitor_fills: 4, cancel_rest: 4, update_position: 5, calculate_pnl: 5 },
+        steps: { link_decision: 3, validate_order: 3, submit_order: 3, watch_for_stop: 3, await_acknowledgment: 4, monitor_fills: 4, cancel_rest: 4, update_position: 5, calculate_pnl: 5 },
         events: {
           'chorus.OrderPlacedEvent': 3, 'trade.order.rejected': 3, 'trade.order.cancelled': 3, 'orchestrator.decision.updated': 3, 'trade.order.partially_filled': 4,
           'trade.order.filled': 4, 'trade.position.updated': 5, 'trade.position.rolled_back': 5, 'chorus.OrderExecutionCompleted': 5, 'chorus.OrderExecutionFailed': 5,

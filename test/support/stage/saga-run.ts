@@ -20,6 +20,7 @@ export class SagaRun {
   readonly lane: Lane;
   /** correlationIds of what was begun, and which every scenario's common checks look at. */
   readonly ids: string[] = [];
+  readonly #quoteTimes = new Map<string, number>();
 
   constructor(stage: TradingStage, lane: Lane) {
     this.stage = stage;
@@ -57,11 +58,18 @@ export class SagaRun {
   async quote(eventId = `${this.lane.name.toLowerCase()}-q${this.ids.length + 1}`): Promise<string> {
     await this.price('100');
     const { symbol } = this.lane;
-    const payload: MarketQuoteReceived = { symbol, bid: '99.9', ask: '100', bidSize: '100', askSize: '100', last: '100', quoteTime: 1, source: 'test', barPoint: 'close' };
+    const payload: MarketQuoteReceived = { symbol, bid: '99.9', ask: '100', bidSize: '100', askSize: '100', last: '100', quoteTime: this.#quoteTimeOf(eventId), source: 'test', barPoint: 'close' };
     await this.stage.publisher.publish([{ topic: 'market.quotes', key: symbol, event: event(marketQuoteReceived, payload), eventId }]);
     const id = cycleIdOf(eventId);
     if (!this.ids.includes(id)) this.ids.push(id);
     return id;
+  }
+
+  /** Later quotes are newer; the same quote keeps its time. */
+  #quoteTimeOf(eventId: string): number {
+    const known = this.#quoteTimes.get(eventId) ?? this.#quoteTimes.size + 1;
+    this.#quoteTimes.set(eventId, known);
+    return known;
   }
 
   /** A request to an entity from outside any saga, as an API would send it. */

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { entryOfAttempt, isLastOfEntry } from './chain.ts';
 import { parseDecision } from './decision.ts';
 import { buildDecisionPrompt } from './prompt.ts';
 
@@ -45,9 +44,4 @@ test('the prompt carries its facts in one machine-readable line', () => {
   });
   const line = user.split('\n').find((one) => one.startsWith('DATA: ')) ?? '';
   expect(JSON.parse(line.slice('DATA: '.length))).toEqual({ symbol: 'AAPL', asOf: '2000-03-01T21:00:00.000Z', closes: ['130.31'], position: { qty: '3', avgPrice: '120' }, quote: { bid: '130.29', ask: '130.33', last: '130.31' } });
-});
-
-test('three attempts go to each entry of the rest of the chain', () => {
-  expect([1, 2, 3, 4, 6, 7].map((attempt) => entryOfAttempt(attempt, 3))).toEqual([0, 0, 0, 1, 1, 2]);
-  expect([1, 2, 3, 4, 6].map((attempt) => isLastOfEntry(attempt, 3))).toEqual([false, false, true, false, true]);
 });

@@ -14,14 +14,14 @@ export const askPrimary = (saga: AiDecision, chain: ProviderChain): StepImplemen
       const prompt = context.outputAs('fuse_data', fusedPrompt);
       if (prompt === null) return terminal('fuse_data left no prompt');
       const asked = await chain.ask(0, prompt, { timeoutMs, signal });
-      switch (asked.status) {
-        case 'served': return completed(data(providerVerdict, asked.verdict));
-        case 'aborted': return transient('stopped before the provider answered');
-        case 'transient':
-          if (context.attempt < retry.maxAttempts) return transient(asked.attempt.reason);
-          return completed(data(providerVerdict, unavailable(asked.why, [asked.attempt])));
-        case 'unavailable': return completed(data(providerVerdict, unavailable(asked.why, [asked.attempt])));
+      if (asked.status === 'aborted') return transient('stopped before the provider answered');
+      const before = chain.walkOf(context.idempotencyKey)?.tried ?? [];
+      if (asked.status === 'transient' && context.attempt < retry.maxAttempts) {
+        chain.remember(context.idempotencyKey, { entry: 0, askedCount: context.attempt, tried: [...before, asked.attempt] });
+        return transient(asked.attempt.reason);
       }
+      chain.forget(context.idempotencyKey);
+      return completed(data(providerVerdict, asked.status === 'served' ? { ...asked.verdict, attempts: before } : unavailable(asked.why, [...before, asked.attempt])));
     },
   });
 };

@@ -2,7 +2,7 @@ import type { AiProviderAttempt, FusedPrompt, ProviderVerdict } from '#contracts
 import { erase } from '#kernel';
 import type { AbortSignalLike } from '#saga-core';
 import type { Clock } from '#saga-core/ports';
-import type { Unavailability } from '../business/chain.ts';
+import type { Unavailability, Walk } from '../business/chain.ts';
 import { parseDecision } from '../business/decision.ts';
 import type { ModelGateway, ModelOutcome } from '../gateways.ts';
 
@@ -19,11 +19,15 @@ export type Asked =
   /** We are stopping. */
   | { readonly status: 'aborted' };
 
-/** A chain of providers in one process: remembers whose Retry-After has not passed yet. */
+/** Walks remembered at once; the oldest goes. One that is forgotten is only less exact. */
+const WALKS_MAX = 1_000;
+
+/** A chain of providers in one process: remembers whose Retry-After has not passed yet, and how far each question has come. */
 export class ProviderChain {
   readonly #gateways: readonly ModelGateway[];
   readonly #clock: Clock;
   readonly #notBeforeMs = new Map<number, number>();
+  readonly #walks = new Map<string, Walk<AiProviderAttempt>>();
 
   constructor(gateways: readonly ModelGateway[], clock: Clock) {
     this.#gateways = gateways;
@@ -34,6 +38,22 @@ export class ProviderChain {
     return this.#gateways.length;
   }
 
+  /** What earlier attempts of a question left; null where this process made none. */
+  walkOf(question: string): Walk<AiProviderAttempt> | null {
+    return this.#walks.get(question) ?? null;
+  }
+
+  remember(question: string, walk: Walk<AiProviderAttempt>): void {
+    this.#walks.delete(question);
+    this.#walks.set(question, walk);
+    const [oldest] = this.#walks.keys();
+    if (this.#walks.size > WALKS_MAX && oldest !== undefined) this.#walks.delete(oldest);
+  }
+
+  forget(question: string): void {
+    this.#walks.delete(question);
+  }
+
   /** Asks the provider at `index` once, and validates its answer. */
   async ask(index: number, prompt: FusedPrompt, options: { readonly timeoutMs: number; readonly signal: AbortSignalLike }): Promise<Asked> {
     const gateway = this.#gateways[index];
@@ -42,8 +62,10 @@ export class ProviderChain {
     const tried = (reason: string, status: number | null = null): AiProviderAttempt => ({ provider: gateway.provider, model: gateway.model, status, reason });
     if (at < (this.#notBeforeMs.get(index) ?? 0)) return { status: 'unavailable', why: 'rate_limited', attempt: tried('rate_limited: its Retry-After has not passed') };
     const outcome = await gateway.complete({ prompt, timeoutMs: Math.max(1, options.timeoutMs - MARGIN_MS), signal: erase<AbortSignal>(options.signal) });
-    if (outcome.status === 'rate_limited' && outcome.retryAfterMs !== null) this.#notBeforeMs.set(index, at + outcome.retryAfterMs);
-    return judged(outcome, { provider: gateway.provider, latencyMs: Math.round(this.#clock.monotonicMillis() - at), tried });
+    const answeredAt = this.#clock.monotonicMillis();
+    // From the answer on: the provider said it then.
+    if (outcome.status === 'rate_limited' && outcome.retryAfterMs !== null) this.#notBeforeMs.set(index, answeredAt + outcome.retryAfterMs);
+    return judged(outcome, { provider: gateway.provider, latencyMs: Math.round(answeredAt - at), tried });
   }
 }
 

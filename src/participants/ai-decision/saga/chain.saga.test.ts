@@ -19,7 +19,9 @@ const LIMITED: ModelOutcome = { status: 'rate_limited', retryAfterMs: 1_000, rea
 const BROKEN: ModelOutcome = { status: 'server_error', httpStatus: 500, reason: 'HTTP 500' };
 const PROMPT = { fuse_data: kept(fusedPrompt, { system: 's', user: 'u' }) };
 
-const given = (...chains: readonly (readonly ModelOutcome[])[]) => {
+const given = (...given: readonly (readonly ModelOutcome[] | { readonly callMs: number })[]) => {
+  const chains = given.flatMap((one) => ('callMs' in one ? [] : [one]));
+  const callMs = given.reduce((ms, one) => ('callMs' in one ? one.callMs : ms), 0);
   const calls: string[] = [];
   let now = 0;
   const clock: Clock = { nowMillis: () => now, monotonicMillis: () => now, after: () => () => undefined };
@@ -29,6 +31,7 @@ const given = (...chains: readonly (readonly ModelOutcome[])[]) => {
       provider: `p${index}`, model: `m${index}`,
       complete: async () => {
         calls.push(`p${index}`);
+        now += callMs;
         return outcomes[Math.min(at++, outcomes.length - 1)] ?? { status: 'aborted' };
       },
     };
@@ -36,8 +39,8 @@ const given = (...chains: readonly (readonly ModelOutcome[])[]) => {
   return { calls, chain: new ProviderChain(gateways, clock), pass: (ms: number) => { now += ms; } };
 };
 const verdictOf = (result: unknown): ProviderVerdict => erase<ProviderVerdict>(erase<Completed>(result).output === null ? null : erase<{ value: unknown }>(erase<Completed>(result).output).value);
-const primary = (chain: ProviderChain, attempt = 1) => executed(askPrimary(aiDecision, chain), contextOf({ start: {}, outputs: PROMPT, attempt }));
-const fallback = (chain: ProviderChain, attempt = 1) => executed(askFallback(aiDecision, chain), contextOf({ start: {}, outputs: PROMPT, attempt }));
+const primary = (chain: ProviderChain, attempt = 1) => executed(askPrimary(aiDecision, chain), contextOf({ start: {}, step: 'ask_primary', outputs: PROMPT, attempt }));
+const fallback = (chain: ProviderChain, attempt = 1) => executed(askFallback(aiDecision, chain), contextOf({ start: {}, step: 'ask_fallback', outputs: PROMPT, attempt }));
 
 test('an answer is kept as it came, before anybody acts on it', async () => {
   expect(await primary(given([ANSWERED]).chain)).toMatchObject({ status: 'completed', output: { value: { verdict: 'answered', content: CONTENT, provider: 'p0', model: 'gpt', promptTokens: 3 } } });
@@ -66,12 +69,42 @@ test('a provider whose Retry-After has not passed is not asked', async () => {
   expect(verdictOf(await primary(chain)).verdict).toBe('answered');
 });
 
-test('the rest of the chain is walked: who does not serve is left at once, or after his repeats', async () => {
-  const { chain, calls } = given([BROKEN], [LIMITED], [BROKEN, BROKEN, BROKEN], [ANSWERED]);
-  expect(await fallback(chain, 1)).toMatchObject({ status: 'failed', kind: 'transient' });
-  expect(await fallback(chain, 2)).toMatchObject({ status: 'failed', kind: 'transient' });
-  expect(await fallback(chain, 3)).toMatchObject({ status: 'completed', output: { value: { verdict: 'answered', provider: 'p3' } } });
-  expect(calls).toEqual(['p1', 'p2', 'p2', 'p2', 'p3']);
+test('Retry-After counts from the answer', async () => {
+  const { chain, calls, pass } = given([LIMITED, ANSWERED], [], { callMs: 700 });
+  await primary(chain);
+  pass(999);
+  await primary(chain);
+  expect(calls).toHaveLength(1);
+  pass(1);
+  await primary(chain);
+  expect(calls).toHaveLength(2);
+});
+
+test('every request that did not serve is told, in order', async () => {
+  const { chain } = given([BROKEN], [BROKEN]);
+  for (const attempt of [1, 2]) await primary(chain, attempt);
+  expect(verdictOf(await primary(chain, 3)).attempts.map(({ provider, status }) => [provider, status])).toEqual([['p0', 500], ['p0', 500], ['p0', 500]]);
+  for (const attempt of [1, 2]) await fallback(chain, attempt);
+  expect(verdictOf(await fallback(chain, 3)).attempts.map(({ provider }) => provider)).toEqual(['p1', 'p1', 'p1']);
+});
+
+test('the rest of the chain is walked: who does not serve is left at once, or after three requests of his own, and not asked again', async () => {
+  const limited: ModelOutcome = { status: 'rate_limited', retryAfterMs: null, reason: 'slow down' };
+  const { chain, calls } = given([], [BROKEN], [limited], [BROKEN], [ANSWERED]);
+  const status = async (attempt: number) => (await fallback(chain, attempt)).status;
+  expect([await status(1), await status(2), await status(3), await status(4)]).toEqual(['failed', 'failed', 'failed', 'failed']);
+  expect(await fallback(chain, 5)).toMatchObject({ status: 'completed', output: { value: { verdict: 'answered', provider: 'p4' } } });
+  expect(calls).toEqual(['p1', 'p1', 'p1', 'p2', 'p3', 'p3', 'p3', 'p4']);
+});
+
+test('another process goes on with the entry whose turn it is', async () => {
+  const chains = [[], [BROKEN], [BROKEN]];
+  const first = given(...chains);
+  for (const attempt of [1, 2, 3]) await fallback(first.chain, attempt);
+  const second = given(...chains);
+  await fallback(second.chain, 4);
+  expect(verdictOf(await fallback(second.chain, 5)).verdict).toBe('server_error');
+  expect([first.calls, second.calls]).toEqual([['p1', 'p1', 'p1', 'p2'], ['p2', 'p2']]);
 });
 
 const verdict = (changes: Partial<ProviderVerdict>) => kept(providerVerdict, { verdict: 'answered', provider: 'p0', model: 'm0', content: CONTENT, httpStatus: 200, latencyMs: 5, promptTokens: 1, completionTokens: 1, attempts: [], ...changes } as ProviderVerdict);

@@ -3,7 +3,7 @@ import { isPositive, parseDecimal } from '#kernel';
 import { event, type Hands, type Held } from '#saga-core';
 import type { Cancel, Clock, Log } from '#saga-core/ports';
 import { reportKey } from '../business/order-registry.ts';
-import type { CallLimits, Venue } from '../gateways.ts';
+import type { CallLimits, Venue, VenueUpdate } from '../gateways.ts';
 import { reportOfUpdate, reportsOfPoll } from './venue-reports.ts';
 
 /** An open order is asked for after this silence while the stream is live … */
@@ -13,6 +13,10 @@ export const SILENCE_DOWN_MS = 2_000;
 const WATCH_INTERVAL_MS = 500;
 const CALL_MS = 3_000;
 const ACCOUNT_RETRY_MS = 1_000;
+/** The account is asked for again this often, so that a block, a closing or a deposit is noticed … */
+export const ACCOUNT_INTERVAL_MS = 60_000;
+/** … and this long after a fill, by when the order has usually been settled here too; fills within that time share one question. */
+export const ACCOUNT_AFTER_FILL_MS = 5_000;
 /** Orders asked for in one round, so that a long list cannot flood the venue. */
 const POLLS_PER_ROUND_MAX = 10;
 
@@ -37,8 +41,9 @@ class ConnectionHolder implements Held<ConnectionState> {
   readonly #unsubscribe: (() => void)[] = [];
   #cancelTimer: Cancel | null = null;
   #isAsking = false;
-  #isAccountKnown = false;
-  #accountAskedAtMs = Number.NEGATIVE_INFINITY;
+  #isUnauthorized = false;
+  /** By the monotonic clock. */
+  #accountDueAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: { readonly key: string; readonly venue: Venue; readonly hands: Hands<ConnectionState>; readonly needs: HolderNeeds }) {
     this.#key = options.key;
@@ -53,10 +58,13 @@ class ConnectionHolder implements Held<ConnectionState> {
       stream.onUpdate((update) => {
         const report = reportOfUpdate(update, this.#needs.clock.nowMillis());
         if (report !== null) this.#hands.send(report);
+        this.#noticed(update);
       }),
       stream.onStateChange(({ status }) => {
         this.#needs.log.info('broker stream changed', { brokerConnectionId: this.#key, status });
-        if (status === 'unauthorized') this.#hands.send(event(reportConnectionCommand, { status: 'FAILED', reason: 'credentials refused' }));
+        if (status !== 'unauthorized') return;
+        this.#isUnauthorized = true;
+        this.#hands.send(event(reportConnectionCommand, { status: 'FAILED', reason: 'credentials refused' }));
       }),
     );
     stream.start();
@@ -73,6 +81,19 @@ class ConnectionHolder implements Held<ConnectionState> {
     this.#cancelTimer?.();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     await this.#venue.stream.stop();
+  }
+
+  #noticed(update: VenueUpdate): void {
+    if (update.type === 'filled' || update.type === 'partially_filled') {
+      this.#accountDueAtMs = Math.min(this.#accountDueAtMs, this.#needs.clock.monotonicMillis() + ACCOUNT_AFTER_FILL_MS);
+    }
+    if (update.type !== 'busted') return;
+    // A running saga undoes it; of one that has all its fills, or has ended, nobody does.
+    const { executionId, order } = update;
+    const isOpen = this.#hands.state().orders.some((known) => known.clientOrderId === order?.clientOrderId);
+    this.#needs.log.error('the venue took an execution back: compare the position with the venue', {
+      brokerConnectionId: this.#key, executionId, clientOrderId: order?.clientOrderId ?? null, brokerOrderId: order?.brokerOrderId ?? null, isOrderOpen: isOpen,
+    });
   }
 
   #watch(): void {
@@ -99,15 +120,16 @@ class ConnectionHolder implements Held<ConnectionState> {
   }
 
   async #askForAccount(): Promise<void> {
-    const now = this.#needs.clock.monotonicMillis();
-    if (this.#isAccountKnown || now - this.#accountAskedAtMs < ACCOUNT_RETRY_MS) return;
-    this.#accountAskedAtMs = now;
+    const { clock } = this.#needs;
+    if (this.#isUnauthorized || clock.monotonicMillis() < this.#accountDueAtMs) return;
+    this.#accountDueAtMs = clock.monotonicMillis() + ACCOUNT_RETRY_MS;
+    const accountAsOf = clock.nowMillis();
     const answer = await this.#venue.gateway.getAccount(this.#limits());
     if (answer.status !== 'found' || this.#ending.signal.aborted) return;
-    this.#isAccountKnown = true;
+    this.#accountDueAtMs = clock.monotonicMillis() + ACCOUNT_INTERVAL_MS;
     const { accountId, isActive, isTradingBlocked, venueStatus, buyingPower, cash } = answer.account;
     const accountStatus = isActive && !isTradingBlocked ? 'ACTIVE' : venueStatus === 'ACTIVE' ? 'BLOCKED' : venueStatus;
-    this.#hands.send(event(reportAccountCommand, { accountId, accountStatus, buyingPower, cash }));
+    this.#hands.send(event(reportAccountCommand, { accountId, accountStatus, buyingPower, cash, accountAsOf }));
   }
 
   async #askForSilentOrders(): Promise<void> {

@@ -8,7 +8,7 @@ import { atStep, type OrderStepName } from '#sagas/order-execution';
 import { forget, observe, register, type Routed } from '../business/order-registry.ts';
 
 const initial = (): ConnectionState => ({
-  status: 'DISCONNECTED', version: 0, accountId: '', accountStatus: 'UNKNOWN', buyingPower: '0', cash: '0', orders: [], unmatched: [], recentlyClosed: [], unmatchedDroppedCount: 0,
+  status: 'DISCONNECTED', version: 0, accountId: '', accountStatus: 'UNKNOWN', buyingPower: '0', cash: '0', accountAsOf: 0, orders: [], unmatched: [], recentlyClosed: [], unmatchedDroppedCount: 0,
 });
 
 const STEP_OF_KIND: Readonly<Record<string, OrderStepName>> = { new: 'await_acknowledgment', partial_fill: 'update_position', fill: 'update_position' };
@@ -34,8 +34,8 @@ export type ConnectionSettings = {
 
 /** Whoever goes by the connection's state is told of it in the transaction that changes it. */
 const told = (state: ConnectionState, context: EntityContext, settings: ConnectionSettings): readonly EntityCommand[] => {
-  const { status, accountId, accountStatus, buyingPower, cash } = state;
-  const note = { brokerConnectionId: context.key, status, accountId, accountStatus, buyingPower, cash };
+  const { status, accountId, accountStatus, buyingPower, cash, accountAsOf } = state;
+  const note = { brokerConnectionId: context.key, status, accountId, accountStatus, buyingPower, cash, accountAsOf };
   const ofAccount = accountId === '' ? [] : [{ entity: 'buying-power', key: accountId }, { entity: 'exposures', key: accountId }];
   const ofSymbols = settings.symbolsOf(context.key).map((symbol) => ({ entity: 'cycles', key: symbol }));
   return [...ofAccount, ...ofSymbols].map((target) => command(target, noteConnectionCommand, note));
@@ -53,14 +53,19 @@ export const connectionCommands = (settings: ConnectionSettings) => {
       const { registry, routed } = register<SagaReference, ConnectionState>(state, { ...order, seen: [], lastHeardAt: context.nowMillis });
       return { state: registry, events: recordedAll(context, routed) };
     },
-    forgetOrder: (state: ConnectionState, order: ForgetOrderCommand): EntityDecision<ConnectionState> => ({ state: forget<SagaReference, ConnectionState>(state, order.clientOrderId) }),
+    // Only the saga that the order's reports go to may end them: another's that claimed the same id is none of its owner's business.
+    forgetOrder: (state: ConnectionState, order: ForgetOrderCommand, context: EntityContext): EntityDecision<ConnectionState> => {
+      const owner = state.orders.find((known) => known.clientOrderId === order.clientOrderId)?.saga.correlationId;
+      if (owner !== undefined && context.caller !== null && context.caller.correlationId !== owner) return { state };
+      return { state: forget<SagaReference, ConnectionState>(state, order.clientOrderId) };
+    },
     observeBroker: (state: ConnectionState, report: ObserveBrokerCommand, context: EntityContext): EntityDecision<ConnectionState> => {
       const { registry, routed } = observe<SagaReference, ConnectionState>(state, report);
       return { state: registry, events: recordedAll(context, routed === null ? [] : [routed]) };
     },
     reportAccount: (state: ConnectionState, account: ReportAccountCommand, context: EntityContext): EntityDecision<ConnectionState> => {
-      const { accountId, accountStatus, buyingPower, cash } = account;
-      const next = { ...withStatus(state, 'CONNECTED'), accountId, accountStatus, buyingPower, cash };
+      const { accountId, accountStatus, buyingPower, cash, accountAsOf } = account;
+      const next = { ...withStatus(state, 'CONNECTED'), accountId, accountStatus, buyingPower, cash, accountAsOf };
       return { state: next, commands: told(next, context, settings) };
     },
     reportConnection: (state: ConnectionState, report: ReportConnectionCommand, context: EntityContext): EntityDecision<ConnectionState> => {

@@ -6,7 +6,7 @@ import type { VenueOrder } from '../gateways.ts';
 import { connectionCommands } from './connections.entity.ts';
 import { reportOfUpdate, reportsOfPoll } from './venue-reports.ts';
 
-const EMPTY: ConnectionState = { status: 'DISCONNECTED', version: 0, accountId: '', accountStatus: 'UNKNOWN', buyingPower: '0', cash: '0', orders: [], unmatched: [], recentlyClosed: [], unmatchedDroppedCount: 0 };
+const EMPTY: ConnectionState = { status: 'DISCONNECTED', version: 0, accountId: '', accountStatus: 'UNKNOWN', buyingPower: '0', cash: '0', accountAsOf: 0, orders: [], unmatched: [], recentlyClosed: [], unmatchedDroppedCount: 0 };
 const { registerOrder, forgetOrder, observeBroker, reportAccount, reportConnection } = connectionCommands({ venueNameOf: () => 'alpaca', symbolsOf: () => ['AAPL', 'MSFT'] });
 const SAGA = { ...CALLER, subSaga: 'order_execution', causationId: 'cause-9' };
 const REGISTER = { clientOrderId: 'c-1.submit_order', brokerOrderId: null, orderId: 'o1', symbol: 'AAPL', saga: SAGA };
@@ -43,12 +43,17 @@ test('reports that overtook the registration are recorded with it', () => {
 });
 
 test('a closed order hears nothing any more', () => {
-  const closed = forgetOrder(registerOrder(EMPTY, REGISTER, CONTEXT).state, { clientOrderId: 'c-1.submit_order' }).state;
+  const closed = forgetOrder(registerOrder(EMPTY, REGISTER, CONTEXT).state, { clientOrderId: 'c-1.submit_order' }, CONTEXT).state;
   expect(observeBroker(closed, reported({ type: 'acknowledged', order: VENUE_ORDER, reason: null, atMs: 2 }), CONTEXT)).toEqual({ state: closed, events: [] });
 });
 
+test('another saga cannot end an order\'s reports', () => {
+  const open = registerOrder(EMPTY, REGISTER, CONTEXT).state;
+  expect(forgetOrder(open, { clientOrderId: 'c-1.submit_order' }, { ...CONTEXT, caller: { ...CALLER, correlationId: 'm-2' } }).state).toEqual(open);
+});
+
 test('an account that answers makes the connection CONNECTED, and everyone concerned is told', () => {
-  const { state, commands } = reportAccount(EMPTY, { accountId: 'acc', accountStatus: 'ACTIVE', buyingPower: '1000', cash: '900' }, CONTEXT);
+  const { state, commands } = reportAccount(EMPTY, { accountId: 'acc', accountStatus: 'ACTIVE', buyingPower: '1000', cash: '900', accountAsOf: 40 }, CONTEXT);
   expect(state).toMatchObject({ status: 'CONNECTED', version: 1 });
   expect(commands?.map(({ entity, key }) => `${entity} ${key}`)).toEqual(['buying-power acc', 'exposures acc', 'cycles AAPL', 'cycles MSFT']);
   expect(reportConnection(state, { status: 'CONNECTED', reason: '' }, CONTEXT)).toEqual({ state });

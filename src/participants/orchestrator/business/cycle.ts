@@ -5,10 +5,12 @@ export type CycleView = {
   readonly activeCycleId: string | null;
   readonly isConnected: boolean;
   readonly recentQuoteIds: readonly string[];
+  /** Market time of the newest quote that was judged, in milliseconds. */
+  readonly latestQuoteTimeMs: number;
 };
 export type BarPoint = 'open' | 'low' | 'high' | 'close';
 
-export type QuoteVerdict = 'begin' | 'known' | 'stored' | 'cycle_active' | 'not_connected';
+export type QuoteVerdict = 'begin' | 'known' | 'outdated' | 'stored' | 'cycle_active' | 'not_connected';
 
 export const CLOSES_MAX = 20;
 export const RECENT_QUOTES_MAX = 20;
@@ -16,10 +18,12 @@ const PRICE_PLACES = 8;
 
 /**
  * Whether a quote begins a cycle: of a daily bar only its close does (the other points are stored), a live quote always; only if
- * no cycle of the symbol runs and its account's connection is up. A redelivered quote begins none.
+ * no cycle of the symbol runs and its account's connection is up. A redelivered quote begins none. Ids are remembered for a while
+ * only; a quote that is no newer than the newest judged is refused for ever, since the cycle it names may have been and ended.
  */
-export const judgeQuote = (view: CycleView, quote: { readonly eventId: string; readonly barPoint: BarPoint | null }): QuoteVerdict => {
+export const judgeQuote = (view: CycleView, quote: { readonly eventId: string; readonly barPoint: BarPoint | null; readonly quoteTimeMs: number }): QuoteVerdict => {
   if (view.recentQuoteIds.includes(quote.eventId)) return 'known';
+  if (quote.quoteTimeMs <= view.latestQuoteTimeMs) return 'outdated';
   if (quote.barPoint !== null && quote.barPoint !== 'close') return 'stored';
   if (view.activeCycleId !== null) return 'cycle_active';
   return view.isConnected ? 'begin' : 'not_connected';

@@ -9,7 +9,7 @@ import { type OrchestratorSettings, watchedSymbolOf } from './settings.ts';
 
 const initial = (): CycleState => ({
   quote: null, closes: [], position: { qty: '0', avgPrice: '0' }, portfolio: { cash: '0', exposure: '0' }, connectionStatus: 'DISCONNECTED', activeCycleId: null, recentQuoteIds: [],
-  lastSplitDate: null, grantedCount: 0, refusedActiveCount: 0, refusedDisconnectedCount: 0, duplicateCount: 0,
+  latestQuoteTime: 0, lastSplitDate: null, grantedCount: 0, refusedActiveCount: 0, refusedDisconnectedCount: 0, duplicateCount: 0, refusedOutdatedCount: 0,
 });
 
 /** A function of the quote alone: a redelivered quote names the cycle it began. */
@@ -28,6 +28,7 @@ const withQuote = (state: CycleState, observed: ObserveQuoteCommand): CycleState
   quote: observed.quote,
   closes: observed.barPoint === 'close' ? withClose(state.closes, observed.quote.last) : state.closes,
   recentQuoteIds: [...state.recentQuoteIds, observed.quoteEventId].slice(-RECENT_QUOTES_MAX),
+  latestQuoteTime: observed.quote.quoteTime,
 });
 
 /** The account as the cycle's prompt shows it: cash as the broker last told, exposure of this symbol at the quote's price. */
@@ -40,11 +41,13 @@ const portfolioOf = (state: CycleState, last: string): CycleState['portfolio'] =
 /** Commands of a symbol's cycle keeper as pure functions of its state. */
 export const cycleCommands = (settings: OrchestratorSettings) => ({
   observeQuote: (state: CycleState, observed: ObserveQuoteCommand, context: EntityContext): EntityDecision<CycleState> => {
-    const { activeCycleId, recentQuoteIds } = state;
-    const verdict = judgeQuote({ activeCycleId, isConnected: state.connectionStatus === 'CONNECTED', recentQuoteIds }, { eventId: observed.quoteEventId, barPoint: observed.barPoint });
-    const next = verdict === 'known' ? state : withQuote(state, observed);
+    const { activeCycleId, recentQuoteIds, latestQuoteTime } = state;
+    const view = { activeCycleId, isConnected: state.connectionStatus === 'CONNECTED', recentQuoteIds, latestQuoteTimeMs: latestQuoteTime };
+    const verdict = judgeQuote(view, { eventId: observed.quoteEventId, barPoint: observed.barPoint, quoteTimeMs: observed.quote.quoteTime });
+    const next = verdict === 'known' || verdict === 'outdated' ? state : withQuote(state, observed);
     switch (verdict) {
       case 'known': return { state: { ...state, duplicateCount: state.duplicateCount + 1 } };
+      case 'outdated': return { state: { ...state, refusedOutdatedCount: state.refusedOutdatedCount + 1 } };
       case 'stored': return { state: next };
       case 'cycle_active': return { state: { ...next, refusedActiveCount: next.refusedActiveCount + 1 } };
       case 'not_connected': return { state: { ...next, refusedDisconnectedCount: next.refusedDisconnectedCount + 1 } };

@@ -3,6 +3,7 @@ import type { AssessDecisionCommand, CycleState, ExposureState, ObserveQuoteComm
 import { parseSagaId } from '#kernel';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { CALLER, entityContext } from '../../../../test/support/step-context.ts';
+import { RECENT_QUOTES_MAX } from '../business/cycle.ts';
 import { cycleCommands, cycleIdOf } from './cycles.entity.ts';
 import { exposureCommands } from './exposures.entity.ts';
 import { marketQuotes } from './market.source.ts';
@@ -16,8 +17,8 @@ const { observeQuote, releaseCycle, notePosition, noteConnection, applySplit } =
 const QUOTE = { bid: '99.9', ask: '100.1', bidSize: '100', askSize: '100', last: '100', quoteTime: 5, source: 'daily-bars' };
 const quote = (changes: Partial<ObserveQuoteCommand> = {}): ObserveQuoteCommand => ({ quoteEventId: 'q1', symbol: 'AAPL', quote: QUOTE, barPoint: 'close', ...changes });
 const IDLE: CycleState = {
-  quote: null, closes: [], position: { qty: '0', avgPrice: '0' }, portfolio: { cash: '900', exposure: '0' }, connectionStatus: 'CONNECTED', activeCycleId: null, recentQuoteIds: [], lastSplitDate: null,
-  grantedCount: 0, refusedActiveCount: 0, refusedDisconnectedCount: 0, duplicateCount: 0,
+  quote: null, closes: [], position: { qty: '0', avgPrice: '0' }, portfolio: { cash: '900', exposure: '0' }, connectionStatus: 'CONNECTED', activeCycleId: null, recentQuoteIds: [], latestQuoteTime: 0, lastSplitDate: null,
+  grantedCount: 0, refusedActiveCount: 0, refusedDisconnectedCount: 0, duplicateCount: 0, refusedOutdatedCount: 0,
 };
 const AT = entityContext({ key: 'AAPL', nowMillis: 77 });
 
@@ -38,9 +39,19 @@ test('a redelivered quote begins nothing, not even after its cycle ended', () =>
   expect(observeQuote(over, quote(), AT)).toEqual({ state: { ...over, duplicateCount: 1 } });
 });
 
+test('SC-A1-7: a quote published again after any number of others begins no second cycle and does not block its symbol', () => {
+  let state = releaseCycle(observeQuote(IDLE, quote(), AT).state, { cycleId: cycleIdOf('q1') }).state;
+  for (let at = 1; at <= RECENT_QUOTES_MAX; at++) state = observeQuote(state, quote({ quoteEventId: `open-${at}`, barPoint: 'open', quote: { ...QUOTE, quoteTime: 5 + at } }), AT).state;
+  expect(state.recentQuoteIds).not.toContain('q1');
+  const again = observeQuote(state, quote(), AT);
+  expect(again).toEqual({ state: { ...state, refusedOutdatedCount: 1 } });
+  const next = observeQuote(again.state, quote({ quoteEventId: 'q2', quote: { ...QUOTE, quoteTime: 100 } }), AT);
+  expect(next.state.activeCycleId).toBe(cycleIdOf('q2'));
+});
+
 test('a second quote during a cycle is stored and counted', () => {
   const begun = observeQuote(IDLE, quote(), AT).state;
-  const { state, events } = observeQuote(begun, quote({ quoteEventId: 'q2', quote: { ...QUOTE, last: '101' } }), AT);
+  const { state, events } = observeQuote(begun, quote({ quoteEventId: 'q2', quote: { ...QUOTE, last: '101', quoteTime: 6 } }), AT);
   expect(events).toBeUndefined();
   expect(state).toMatchObject({ closes: ['100', '101'], refusedActiveCount: 1, grantedCount: 1 });
 });
@@ -65,7 +76,7 @@ test('a split scales what is remembered and goes on to the position and the expo
 });
 
 test('the connection tells whether cycles may begin', () => {
-  const note = { brokerConnectionId: 'conn', status: 'FAILED', accountId: 'acc', accountStatus: 'ACTIVE', buyingPower: '1', cash: '2' } as const;
+  const note = { brokerConnectionId: 'conn', status: 'FAILED', accountId: 'acc', accountStatus: 'ACTIVE', buyingPower: '1', cash: '2', accountAsOf: 3 } as const;
   expect(noteConnection(IDLE, note).state).toMatchObject({ connectionStatus: 'FAILED', portfolio: { cash: '2' } });
 });
 

@@ -2,7 +2,7 @@ import { add, compare, type Decimal, isPositive, multiply, ZERO } from '#kernel'
 import { afterFill, afterSplit, averagePrice, type Fill, type Position, type Side } from './position.ts';
 
 /** A fill that the position contains, and the position just before it. */
-export type Execution = Fill & { readonly executionId: string; readonly orderId: string; readonly before: Position };
+export type Execution = Fill & { readonly executionId: string; readonly orderId: string; readonly orderQty: Decimal; readonly before: Position };
 
 /** A position with the executions it was made of, as far back as they are kept. */
 export type PositionBook = { readonly symbol: string; readonly position: Position; readonly executions: readonly Execution[] };
@@ -19,8 +19,10 @@ export type FillVerdict =
   | { readonly status: 'known'; readonly execution: Execution }
   | { readonly status: 'refused'; readonly code: FillRefusal };
 
-/** Executions kept per position; the oldest of other orders go first. */
+/** Executions kept per position beyond those of unfinished orders; the oldest go first. */
 export const EXECUTIONS_MAX = 64;
+/** Orders that count as unfinished: the last ones that were filled in part. One that was cancelled never becomes whole, and is not told from them. */
+export const UNFINISHED_ORDERS_MAX = 16;
 
 const executionsOf = (book: PositionBook, orderId: string): readonly Execution[] => book.executions.filter((execution) => execution.orderId === orderId);
 const filledQty = (executions: readonly Execution[]): Decimal => executions.reduce((sum, execution) => add(sum, execution.qty), ZERO);
@@ -36,10 +38,27 @@ const refusal = (book: PositionBook, order: OrderTerms, fill: ReportedFill): Fil
 const isSame = (known: Execution, order: OrderTerms, fill: ReportedFill): boolean =>
   known.orderId === order.orderId && known.side === fill.side && compare(known.qty, fill.qty) === 0 && compare(known.price, fill.price) === 0;
 
+/** Orders whose filled quantity is still counted by their executions: not whole yet, the last that were filled. */
+const unfinishedOf = (executions: readonly Execution[]): ReadonlySet<string> => {
+  const filled = new Map<string, { readonly qty: Decimal; readonly isWhole: boolean }>();
+  for (const { orderId, orderQty, qty } of executions) {
+    const sum = add(filled.get(orderId)?.qty ?? ZERO, qty);
+    filled.delete(orderId);
+    filled.set(orderId, { qty: sum, isWhole: compare(sum, orderQty) >= 0 });
+  }
+  return new Set([...filled].filter(([, order]) => !order.isWhole).map(([orderId]) => orderId).slice(-UNFINISHED_ORDERS_MAX));
+};
+
+/** Nothing of an unfinished order is forgotten: its executions are what its fills are counted and repetitions are known by. */
 const kept = (executions: readonly Execution[], orderId: string): readonly Execution[] => {
-  if (executions.length <= EXECUTIONS_MAX) return executions;
-  const foreign = executions.findIndex((execution) => execution.orderId !== orderId);
-  return executions.toSpliced(Math.max(foreign, 0), 1);
+  let excess = executions.length - EXECUTIONS_MAX;
+  if (excess <= 0) return executions;
+  const unfinished = unfinishedOf(executions);
+  return executions.filter((execution) => {
+    const isForgotten = excess > 0 && execution.orderId !== orderId && !unfinished.has(execution.orderId);
+    if (isForgotten) excess--;
+    return !isForgotten;
+  });
 };
 
 /** Applies what a venue reported, unless it is known or does not fit the order. */
@@ -48,7 +67,7 @@ export const applyFill = (book: PositionBook, order: OrderTerms, fill: ReportedF
   if (known !== undefined) return isSame(known, order, fill) ? { status: 'known', execution: known } : { status: 'refused', code: 'EXECUTION_REPEATED_DIFFERENTLY' };
   const code = refusal(book, order, fill);
   if (code !== null) return { status: 'refused', code };
-  const execution: Execution = { executionId: fill.executionId, orderId: order.orderId, side: order.side, qty: fill.qty, price: fill.price, before: book.position };
+  const execution: Execution = { executionId: fill.executionId, orderId: order.orderId, orderQty: order.qty, side: order.side, qty: fill.qty, price: fill.price, before: book.position };
   const executions = kept([...book.executions, execution], order.orderId);
   const own = executionsOf({ ...book, executions }, order.orderId);
   const orderFilledQty = filledQty(own);
@@ -83,6 +102,7 @@ export const splitBook = (book: PositionBook, ratio: Decimal): PositionBook => (
   executions: book.executions.map((execution) => ({
     ...execution,
     qty: multiply(execution.qty, ratio),
+    orderQty: multiply(execution.orderQty, ratio),
     price: afterSplit({ qty: ZERO, avgPrice: execution.price }, ratio).avgPrice,
     before: afterSplit(execution.before, ratio),
   })),

@@ -44,14 +44,49 @@ test('an execution that is not known cannot be rolled back', () => {
   expect(rollBack(EMPTY, 'e1')).toBeNull();
 });
 
-test('the book forgets the oldest executions of other orders, never those of the order being filled', () => {
+test('the book forgets the oldest executions of finished orders, never those of an unfinished one', () => {
   let book = EMPTY;
   const big = { ...ORDER, orderId: 'big', qty: d('1000') };
   book = applied(book, big, fill({ executionId: 'big-1', qty: d('1') })).book;
-  for (let at = 0; at < EXECUTIONS_MAX + 5; at++) book = applied(book, { ...ORDER, orderId: `o${at}` }, fill({ executionId: `x${at}` })).book;
-  book = applied(book, big, fill({ executionId: 'big-2', qty: d('1') })).book;
+  for (let at = 0; at < EXECUTIONS_MAX + 5; at++) book = applied(book, { ...ORDER, orderId: `o${at}` }, fill({ executionId: `x${at}`, qty: d('10') })).book;
+  const last = applied(book, big, fill({ executionId: 'big-2', qty: d('1') }));
+  expect(last.orderFilledQty).toEqual(d('2'));
+  expect(last.book.executions).toHaveLength(EXECUTIONS_MAX);
+  expect(last.book.executions.at(0)?.executionId).toBe('big-1');
+  expect(last.book.executions.at(-1)?.executionId).toBe('big-2');
+  expect(applyFill(last.book, big, fill({ executionId: 'big-1', qty: d('1') })).status).toBe('known');
+});
+
+test('an order of more executions than are kept of others is counted exactly, and every repetition of it is known', () => {
+  const count = EXECUTIONS_MAX * 2;
+  const order = { ...ORDER, qty: d(String(count)) };
+  let verdict = applied(EMPTY, order, fill({ executionId: 'y0', qty: d('1') }));
+  for (let at = 1; at < count; at++) verdict = applied(verdict.book, order, fill({ executionId: `y${at}`, qty: d('1') }));
+  expect(verdict).toMatchObject({ isWhole: true, orderFilledQty: d(String(count)) });
+  for (let at = 0; at < count; at++) expect(applyFill(verdict.book, order, fill({ executionId: `y${at}`, qty: d('1') })).status).toBe('known');
+  const next = applied(verdict.book, { ...ORDER, orderId: 'o2' }, fill({ executionId: 'z' }));
+  expect(next.book.executions).toHaveLength(EXECUTIONS_MAX);
+  expect(next.book.position.qty).toEqual(d(String(count + 4)));
+});
+
+test('two orders filled in turn, each beyond the limit, are both counted exactly', () => {
+  const orders = ['a', 'b'].map((orderId) => ({ ...ORDER, orderId, qty: d('100') }));
+  let book = EMPTY;
+  const totals = new Map<string, unknown>();
+  for (let at = 0; at < 100; at++) {
+    for (const order of orders) {
+      const verdict = applied(book, order, fill({ executionId: `${order.orderId}-${at}`, qty: d('1') }));
+      book = verdict.book;
+      totals.set(order.orderId, verdict.orderFilledQty);
+    }
+  }
+  expect([...totals]).toEqual([['a', d('100')], ['b', d('100')]]);
+});
+
+test('orders that were cancelled in part do not keep the book growing', () => {
+  let book = EMPTY;
+  for (let at = 0; at < EXECUTIONS_MAX * 2; at++) book = applied(book, { ...ORDER, orderId: `o${at}` }, fill({ executionId: `x${at}`, qty: d('1') })).book;
   expect(book.executions).toHaveLength(EXECUTIONS_MAX);
-  expect(book.executions.at(-1)?.executionId).toBe('big-2');
 });
 
 test('after a split a roll-back restores figures of the new share', () => {

@@ -9,6 +9,10 @@ export type OrderToCheck = {
   readonly referencePrice: Decimal | null;
   /** Signed, as it was when the order was placed. */
   readonly heldQty: Decimal;
+  /** Its client order id begins with its saga's correlationId. With another's, it would be taken for that order at the broker. */
+  readonly isClientOrderIdOwn: boolean;
+  /** No other saga holds funds for the same order id. */
+  readonly isOrderIdFree: boolean;
 };
 export type AccountToCheck = {
   readonly isActive: boolean;
@@ -27,7 +31,7 @@ export type LimitsToCheck = {
 };
 
 export type PreTradeRefusal =
-  | 'ACCOUNT_INACTIVE' | 'CONNECTION_NOT_CONNECTED' | 'NO_REFERENCE_PRICE' | 'NOTHING_TO_SELL' | 'ORDER_VALUE_EXCEEDED' | 'POSITION_VALUE_EXCEEDED'
+  | 'CLIENT_ORDER_ID_FOREIGN' | 'ORDER_ID_TAKEN' | 'ACCOUNT_INACTIVE' | 'CONNECTION_NOT_CONNECTED' | 'NO_REFERENCE_PRICE' | 'NOTHING_TO_SELL' | 'ORDER_VALUE_EXCEEDED' | 'POSITION_VALUE_EXCEEDED'
   | 'PRICE_OUTSIDE_COLLAR' | 'ORDER_RATE_EXCEEDED' | 'BUYING_POWER_INSUFFICIENT';
 export type PreTradeVerdict =
   /** `reserve`: the most a buy may cost; zero for a sale. */
@@ -43,8 +47,10 @@ const isOutsideCollar = (order: OrderToCheck, limits: LimitsToCheck): boolean =>
   return compare(multiply(distance, HUNDRED), multiply(order.referencePrice, limits.priceCollarPercent)) > 0;
 };
 
-/** Account active, connection up, limits kept, funds there; refusals in this order. Limits are inclusive: a value equal to one passes. */
+/** Order's own ids, account active, connection up, limits kept, funds there; refusals in this order. Limits are inclusive: a value equal to one passes. */
 export const checkOrder = (order: OrderToCheck, account: AccountToCheck, limits: LimitsToCheck): PreTradeVerdict => {
+  if (!order.isClientOrderIdOwn) return refused('CLIENT_ORDER_ID_FOREIGN');
+  if (!order.isOrderIdFree) return refused('ORDER_ID_TAKEN');
   if (!account.isActive) return refused('ACCOUNT_INACTIVE');
   if (!account.isConnected) return refused('CONNECTION_NOT_CONNECTED');
   const price = order.limitPrice ?? order.referencePrice;

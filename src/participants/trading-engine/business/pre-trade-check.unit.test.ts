@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { knownDecimal as d } from '#kernel';
 import { type AccountToCheck, checkOrder, type LimitsToCheck, type OrderToCheck } from './pre-trade-check.ts';
 
-const ORDER: OrderToCheck = { side: 'buy', qty: d('10'), orderType: 'market', limitPrice: null, referencePrice: d('100'), heldQty: d('0') };
+const ORDER: OrderToCheck = { side: 'buy', qty: d('10'), orderType: 'market', limitPrice: null, referencePrice: d('100'), heldQty: d('0'), isClientOrderIdOwn: true, isOrderIdFree: true };
 const ACCOUNT: AccountToCheck = { isActive: true, isConnected: true, free: d('5000'), ordersThisMinute: 0 };
 const LIMITS: LimitsToCheck = { maxOrderValue: d('1000'), maxPositionValue: d('2000'), maxOrdersPerMinute: 0, priceCollarPercent: d('10') };
 const verdict = (order: Partial<OrderToCheck> = {}, account: Partial<AccountToCheck> = {}, limits: Partial<LimitsToCheck> = {}) =>
@@ -13,6 +13,8 @@ test('an order within every limit passes and reserves what it may cost, exactly 
 });
 
 test.each([
+  ['CLIENT_ORDER_ID_FOREIGN', verdict({ isClientOrderIdOwn: false })],
+  ['ORDER_ID_TAKEN', verdict({ isOrderIdFree: false })],
   ['ACCOUNT_INACTIVE', verdict({}, { isActive: false })],
   ['CONNECTION_NOT_CONNECTED', verdict({}, { isConnected: false })],
   ['NO_REFERENCE_PRICE', verdict({ referencePrice: null })],

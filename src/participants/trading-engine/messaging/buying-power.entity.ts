@@ -2,15 +2,22 @@ import {
   buyingPowerState, type BuyingPowerState, type NoteConnectionCommand, noteConnectionCommand, registerOrderCommand, type ReleaseBuyingPowerCommand,
   releaseBuyingPowerCommand, type ReserveBuyingPowerCommand, reserveBuyingPowerCommand, type SettleOrderCommand, settleOrderCommand, tradeOrderRejected,
 } from '#contracts';
-import { add, type Decimal, formatDecimal, knownDecimal, multiply, parseDecimal, subtract, ZERO } from '#kernel';
+import { add, type Decimal, formatDecimal, isPositive, knownDecimal, multiply, parseDecimal, subtract, ZERO } from '#kernel';
 import { command, compensated, completed, defineEntity, type EntityContext, type EntityDecision, type EntityDefinition, event, on, requireCompensation } from '#saga-core';
 import { checkOrder, type PreTradeVerdict } from '../business/pre-trade-check.ts';
 
 const MINUTE_MS = 60_000;
+export const BOOKED_MAX = 64;
+/** What was booked this much before the venue was asked is in its answer; the clocks of two workers differ by less. */
+export const CLOCK_SKEW_MS = 1_000;
 
-const initial = (): BuyingPowerState => ({ accountStatus: 'UNKNOWN', connectionStatus: 'DISCONNECTED', available: '0', reservations: [], minuteStartedAt: 0, ordersThisMinute: 0 });
+const initial = (): BuyingPowerState => ({ accountStatus: 'UNKNOWN', connectionStatus: 'DISCONNECTED', available: '0', asOf: 0, reservations: [], booked: [], minuteStartedAt: 0, ordersThisMinute: 0 });
 
-const reservedOf = (state: BuyingPowerState): Decimal => state.reservations.reduce((sum, held) => add(sum, knownDecimal(held.amount)), ZERO);
+type Booking = BuyingPowerState['booked'][number];
+
+const sumOf = (amounts: readonly { readonly amount: string }[]): Decimal => amounts.reduce((sum, { amount }) => add(sum, knownDecimal(amount)), ZERO);
+/** Never above the venue's figure: only the venue raises it. */
+const freeOf = (state: BuyingPowerState): Decimal => subtract(knownDecimal(state.available), add(sumOf(state.reservations), sumOf(state.booked)));
 const decimalOrNull = (text: string | null): Decimal | null => {
   const value = text === null ? null : parseDecimal(text);
   return value?.ok === true ? value.value : null;
@@ -21,15 +28,25 @@ const without = (state: BuyingPowerState, orderId: string): BuyingPowerState => 
 const inMinute = (state: BuyingPowerState, nowMillis: number): BuyingPowerState =>
   nowMillis - state.minuteStartedAt < MINUTE_MS ? state : { ...state, minuteStartedAt: nowMillis, ordersThisMinute: 0 };
 
-const checked = (state: BuyingPowerState, order: ReserveBuyingPowerCommand): PreTradeVerdict =>
+/** Too many bookings: the two oldest become one, as of the later. */
+const withBooking = (booked: readonly Booking[], booking: Booking): readonly Booking[] => {
+  const all = [...booked, booking];
+  const [first, second, ...rest] = all;
+  if (all.length <= BOOKED_MAX || first === undefined || second === undefined) return all;
+  return [{ amount: formatDecimal(sumOf([first, second])), at: Math.max(first.at, second.at) }, ...rest];
+};
+
+const checked = (state: BuyingPowerState, order: ReserveBuyingPowerCommand, correlationId: string | null): PreTradeVerdict =>
   checkOrder(
     {
       side: order.side, qty: decimalOrZero(order.qty), orderType: order.orderType, limitPrice: decimalOrNull(order.limitPrice),
       referencePrice: decimalOrNull(order.referencePrice), heldQty: decimalOrZero(order.positionSnapshot.qty),
+      isClientOrderIdOwn: correlationId === null || order.clientOrderId.startsWith(`${correlationId}.`),
+      isOrderIdFree: !state.reservations.some((held) => held.orderId === order.orderId && held.correlationId !== correlationId),
     },
     {
       isActive: state.accountStatus === 'ACTIVE', isConnected: state.connectionStatus === 'CONNECTED',
-      free: subtract(knownDecimal(state.available), reservedOf(state)), ordersThisMinute: state.ordersThisMinute,
+      free: freeOf(state), ordersThisMinute: state.ordersThisMinute,
     },
     {
       maxOrderValue: decimalOrZero(order.limits.maxOrderValue), maxPositionValue: decimalOrZero(order.limits.maxPositionValue),
@@ -43,12 +60,13 @@ const checked = (state: BuyingPowerState, order: ReserveBuyingPowerCommand): Pre
  */
 export const reserve = (state: BuyingPowerState, order: ReserveBuyingPowerCommand, context: EntityContext): EntityDecision<BuyingPowerState> => {
   const now = inMinute(state, context.nowMillis);
-  const verdict = checked(now, order);
+  const correlationId = context.caller?.correlationId ?? null;
+  const verdict = checked(now, order, correlationId);
   if (verdict.status === 'refused') {
     const rejected = event(tradeOrderRejected, { orderId: order.orderId, decisionId: order.decisionId, source: 'pre_trade', httpStatus: null, brokerCode: null, reason: verdict.code });
     return { state: now, outcome: requireCompensation(`rejected_pre_trade: ${verdict.code}`, { events: [rejected] }) };
   }
-  const held = { orderId: order.orderId, amount: formatDecimal(verdict.reserve) };
+  const held = { orderId: order.orderId, correlationId: correlationId ?? '', amount: formatDecimal(verdict.reserve) };
   const next = { ...without(now, order.orderId), ordersThisMinute: now.ordersThisMinute + 1 };
   const registration = { clientOrderId: order.clientOrderId, brokerOrderId: null, orderId: order.orderId, symbol: order.symbol };
   return {
@@ -61,17 +79,22 @@ export const reserve = (state: BuyingPowerState, order: ReserveBuyingPowerComman
 /** Undo of the check: the reservation goes. */
 export const release = (state: BuyingPowerState, order: ReleaseBuyingPowerCommand): EntityDecision<BuyingPowerState> => ({ state: without(state, order.orderId), outcome: compensated() });
 
-/** The order's end: its reservation goes and what was filled is booked. */
-export const settle = (state: BuyingPowerState, order: SettleOrderCommand): EntityDecision<BuyingPowerState> => {
+/** The order's end: its reservation goes. What a purchase cost is taken off until the venue's figure contains it; what a sale brought, the venue tells. */
+export const settle = (state: BuyingPowerState, order: SettleOrderCommand, { caller, nowMillis }: EntityContext): EntityDecision<BuyingPowerState> => {
+  const isForeign = state.reservations.some((held) => held.orderId === order.orderId && caller !== null && held.correlationId !== caller.correlationId);
+  const next = isForeign ? state : without(state, order.orderId);
   const value = multiply(decimalOrZero(order.filledQty), decimalOrZero(order.avgPrice));
-  const available = order.side === 'buy' ? subtract(knownDecimal(state.available), value) : add(knownDecimal(state.available), value);
-  return { state: { ...without(state, order.orderId), available: formatDecimal(available) } };
+  if (order.side === 'sell' || !isPositive(value)) return { state: next };
+  return { state: { ...next, booked: withBooking(next.booked, { amount: formatDecimal(value), at: nowMillis }) } };
 };
 
-/** The venue's own figure replaces the one kept; what is reserved stays reserved, which errs on the safe side. */
-export const noteConnection = (state: BuyingPowerState, note: NoteConnectionCommand): EntityDecision<BuyingPowerState> => ({
-  state: { ...state, accountStatus: note.accountStatus, connectionStatus: note.status, available: formatDecimal(decimalOrZero(note.buyingPower)) },
-});
+/** The venue's figure, as of when it was asked, replaces the one kept; what was booked well before then is in it. What is reserved stays reserved, which errs on the safe side. */
+export const noteConnection = (state: BuyingPowerState, note: NoteConnectionCommand): EntityDecision<BuyingPowerState> => {
+  const noted = { ...state, accountStatus: note.accountStatus, connectionStatus: note.status };
+  if (note.accountAsOf < state.asOf) return { state: noted };
+  const booked = state.booked.filter(({ at }) => at + CLOCK_SKEW_MS > note.accountAsOf);
+  return { state: { ...noted, available: formatDecimal(decimalOrZero(note.buyingPower)), asOf: note.accountAsOf, booked } };
+};
 
 /** What an account may spend. Key: accountId. */
 export const buyingPower: EntityDefinition = defineEntity<BuyingPowerState>({

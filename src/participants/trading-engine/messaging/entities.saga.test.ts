@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ApplyFillCommand, BuyingPowerState, OrderState, PlaceOrderCommand, PositionState, ReserveBuyingPowerCommand } from '#contracts';
 import { CALLER, entityContext } from '../../../../test/support/step-context.ts';
-import { release, reserve, settle } from './buying-power.entity.ts';
+import { BOOKED_MAX, noteConnection, release, reserve, settle } from './buying-power.entity.ts';
 import { placeOrder, stopOrder } from './orders.entity.ts';
 import { applyFill, applySplit, rollBackFill } from './positions.entity.ts';
 
@@ -58,7 +58,7 @@ test('a split of one date scales once', () => {
   expect(applySplit(once, split).state).toEqual(once);
 });
 
-const POOR: BuyingPowerState = { accountStatus: 'ACTIVE', connectionStatus: 'CONNECTED', available: '500', reservations: [], minuteStartedAt: 0, ordersThisMinute: 0 };
+const POOR: BuyingPowerState = { accountStatus: 'ACTIVE', connectionStatus: 'CONNECTED', available: '500', asOf: 0, reservations: [], booked: [], minuteStartedAt: 0, ordersThisMinute: 0 };
 const RESERVE: ReserveBuyingPowerCommand = {
   orderId: 'o1', clientOrderId: 'c-1.submit_order', decisionId: 'd1', accountId: 'acc', brokerConnectionId: 'conn', symbol: 'AAPL', side: 'buy', qty: '4', orderType: 'market', limitPrice: null,
   referencePrice: '100', limits: { maxOrderValue: '1000', maxPositionValue: '1000', maxExposure: '1000', minConfidence: 0, maxOrdersPerMinute: 0, priceCollarPercent: '0' }, positionSnapshot: { qty: '0', avgPrice: '0' },
@@ -66,7 +66,7 @@ const RESERVE: ReserveBuyingPowerCommand = {
 
 test('a checked order holds its cost and is registered with its connection before it is sent', () => {
   const { state, outcome, commands } = reserve(POOR, RESERVE, entityContext({ caller: CALLER, phase: 'execute' }));
-  expect(state.reservations).toEqual([{ orderId: 'o1', amount: '400' }]);
+  expect(state.reservations).toEqual([{ orderId: 'o1', correlationId: 'c-1', amount: '400' }]);
   expect(outcome).toEqual({ status: 'completed', output: null });
   expect(commands).toMatchObject([{ entity: 'connections', key: 'conn', payload: { clientOrderId: 'c-1.submit_order', saga: { correlationId: 'c-1' } } }]);
 });
@@ -80,11 +80,41 @@ test('what is reserved is not spent twice', () => {
   });
 });
 
+const BOUGHT = { orderId: 'o1', side: 'buy', filledQty: '3', avgPrice: '101' } as const;
+
 test('released, the reservation is gone; settled, what was filled is booked', () => {
   const held = reserve(POOR, RESERVE, entityContext({ caller: CALLER })).state;
-  expect(release(held, { orderId: 'o1' })).toMatchObject({ state: { available: '500', reservations: [] }, outcome: { status: 'compensated' } });
-  expect(settle(held, { orderId: 'o1', side: 'buy', filledQty: '3', avgPrice: '101' }).state).toMatchObject({ available: '197', reservations: [] });
-  expect(settle(held, { orderId: 'o1', side: 'sell', filledQty: '3', avgPrice: '101' }).state).toMatchObject({ available: '803' });
+  expect(release(held, { orderId: 'o1' })).toMatchObject({ state: { available: '500', reservations: [], booked: [] }, outcome: { status: 'compensated' } });
+  expect(settle(held, BOUGHT, entityContext({ caller: CALLER, nowMillis: 5_000 })).state).toMatchObject({ available: '500', reservations: [], booked: [{ amount: '303', at: 5_000 }] });
+  expect(settle(held, { ...BOUGHT, side: 'sell' }, entityContext({ caller: CALLER })).state).toMatchObject({ available: '500', reservations: [], booked: [] });
+});
+
+const note = (buyingPower: string, accountAsOf: number) => ({ brokerConnectionId: 'conn', status: 'CONNECTED', accountId: 'acc', accountStatus: 'ACTIVE', buyingPower, cash: '0', accountAsOf }) as const;
+
+test('a purchase is taken off once: by us until the venue was asked after it, then by the venue', () => {
+  const spent = settle(POOR, BOUGHT, entityContext({ caller: CALLER, nowMillis: 5_000 })).state;
+  const early = noteConnection(spent, note('500', 4_000)).state;
+  expect(early).toMatchObject({ available: '500', booked: [{ amount: '303' }] });
+  const late = noteConnection(early, note('197', 7_000)).state;
+  expect(late).toMatchObject({ available: '197', booked: [] });
+  expect(noteConnection(late, { ...note('500', 4_000), accountStatus: 'BLOCKED' }).state).toMatchObject({ available: '197', asOf: 7_000, accountStatus: 'BLOCKED' });
+});
+
+test('what was booked is not spent twice, and beyond the bound nothing of it is lost', () => {
+  let state = POOR;
+  for (let at = 0; at <= BOOKED_MAX; at++) state = settle(state, { ...BOUGHT, filledQty: '1', avgPrice: '7' }, entityContext({ caller: CALLER, nowMillis: at })).state;
+  expect(state.booked).toHaveLength(BOOKED_MAX);
+  expect(state.booked[0]).toEqual({ amount: '14', at: 1 });
+  expect(reserve(state, { ...RESERVE, qty: '0.45' }, entityContext({ caller: CALLER })).outcome).toMatchObject({ status: 'completed' });
+  expect(reserve(state, { ...RESERVE, qty: '0.46' }, entityContext({ caller: CALLER })).outcome).toMatchObject({ status: 'failed' });
+});
+
+test('M.C: an order under another saga\'s client order id or order id is refused, and its end leaves that saga\'s funds alone', () => {
+  const other = entityContext({ caller: { ...CALLER, correlationId: 'm-2' } });
+  expect(reserve(POOR, RESERVE, other).outcome).toMatchObject({ status: 'failed', reason: 'rejected_pre_trade: CLIENT_ORDER_ID_FOREIGN' });
+  const held = reserve(POOR, RESERVE, entityContext({ caller: CALLER })).state;
+  expect(reserve(held, { ...RESERVE, clientOrderId: 'm-2.submit_order' }, other).outcome).toMatchObject({ status: 'failed', reason: 'rejected_pre_trade: ORDER_ID_TAKEN' });
+  expect(settle(held, { ...BOUGHT, filledQty: '0' }, other).state).toEqual(held);
 });
 
 const PLACED = { orderId: 'ord-c-1' } as PlaceOrderCommand;

@@ -9,6 +9,7 @@ export const bookOf = (state: PositionState): PositionBook => ({
   executions: state.executions.map((execution) => ({
     executionId: execution.executionId,
     orderId: execution.orderId,
+    orderQty: knownDecimal(execution.orderQty),
     side: execution.side,
     qty: knownDecimal(execution.qty),
     price: knownDecimal(execution.price),
@@ -24,6 +25,7 @@ export const stateOf = (state: PositionState, book: PositionBook): PositionState
   executions: book.executions.map((execution) => ({
     executionId: execution.executionId,
     orderId: execution.orderId,
+    orderQty: formatDecimal(execution.orderQty),
     side: execution.side,
     qty: formatDecimal(execution.qty),
     price: formatDecimal(execution.price),

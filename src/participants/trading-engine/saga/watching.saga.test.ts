@@ -6,6 +6,7 @@ import { awaitAcknowledgment } from './await-acknowledgment.step.ts';
 import { monitorFills } from './monitor-fills.step.ts';
 import { busted } from './reasons.ts';
 import { updatePosition } from './update-position.step.ts';
+import { watchForStop } from './watch-for-stop.step.ts';
 
 const ORDER = { orderId: 'o1', decisionId: 'd1', accountId: 'acc', symbol: 'AAPL', side: 'buy', qty: '10' } as OrderPlacedEvent;
 const CONTEXT = contextOf({ start: ORDER, outputs: { submit_order: kept(tradeOrderSubmitted, { order_id: 'b1' } as TradeOrderSubmitted) } });
@@ -30,6 +31,15 @@ test('nothing heard: both wait on', () => {
 test('the acknowledgment says how it was heard; a fill is one too', () => {
   expect(acknowledged(observed({ via: 'poll' }))).toMatchObject({ status: 'completed', output: { payload: { acknowledgedVia: 'poll', ackAt: 7, order_id: 'b1' } } });
   expect(acknowledged(observed({ kind: 'fill', fill: FILL }))).toMatchObject({ status: 'completed' });
+});
+
+test('until the submission is told a stop ends the order; afterwards others listen', () => {
+  const watched = (...facts: Parameters<typeof verdictAfter>[2]) => verdictAfter(watchForStop(orderExecution), CONTEXT, facts);
+  const submitted = kept(tradeOrderSubmitted, { order_id: 'b1' } as TradeOrderSubmitted);
+  expect(watched()).toBeNull();
+  expect(watched(stop)).toMatchObject({ status: 'failed', kind: 'requireCompensation', reason: 'stopped: connection removed' });
+  expect(watched(stop, submitted)).toMatchObject({ status: 'completed' });
+  expect(watched(submitted)).toMatchObject({ status: 'completed' });
 });
 
 test('an order rejected before it was acknowledged is told so and undone', () => {
