@@ -1,9 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { expect, jest, test } from '@jest/globals';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { erase } from '#kernel';
 import type { SagaDefinition } from '#saga-core';
 import { describeSaga, mermaidStates, renderSaga } from './describe.ts';
 import { createProgram, runCommand } from './index.ts';
+import { loginName } from './login-name.ts';
 import type { Command } from 'commander';
 
 /** Runs a command line with what it writes caught. */
@@ -27,13 +29,27 @@ test('wrong use ends with 2 and says what is wrong', async () => {
   expect(await run('up', '--only', 'half')).toMatchObject({ code: 2 });
   expect(await run('saga', 'list', '--since', 'yesterday')).toMatchObject({ code: 2, err: expect.stringContaining('ISO-8601') });
   expect(await run('topics', 'plan', '--partitions', 'two')).toMatchObject({ code: 2 });
+  expect(await run('worker', '--participants', 'nobody')).toMatchObject({ code: 2, err: expect.stringContaining('there is no participant "nobody"') });
+  expect(await run('stats', '--participant', 'nobody', '--workers', 'http://127.0.0.1:1')).toMatchObject({ code: 2, err: expect.stringContaining('there are market-data, orchestrator') });
+  expect(await run('saga', 'list', '--status', 'nonsense')).toMatchObject({ code: 2, err: expect.stringContaining('there are pending, running, compensating, manual_required, completed, failed, refused') });
+  expect(await run('saga', 'start', 'order_execution', '--input', '/nowhere.json', '--id', 'a b')).toMatchObject({ code: 2, err: expect.stringContaining('--id "a b": an id is 1 to 32 of') });
+});
+
+test('a signal’s payload that no reader could decode is refused before anything is connected', async () => {
+  const { code, err } = await run('saga', 'signal', 'order-1', 'approve', '--input', fileURLToPath(import.meta.url));
+  expect(code).toBe(2);
+  expect(err).toContain('bytes in Confluent wire format are expected');
+});
+
+test('a uid without a name in the password file is recorded by its number', () => {
+  expect(loginName(() => { throw new Error('ENOENT: uv_os_get_passwd'); }, 54_321)).toBe('uid-54321');
+  expect(loginName(() => ({ username: 'olga' }))).toBe('olga');
 });
 
 test('a failure ends with 1 and one line', async () => {
   const { code, err } = await run('saga', 'start', 'order_execution', '--input', '/nowhere.json');
   expect(code).toBe(1);
   expect(err).toMatch(/^chorus: --input \/nowhere\.json cannot be read: .*\n$/);
-  expect(await run('worker', '--participants', 'nobody')).toMatchObject({ code: 1, err: expect.stringContaining('there is no participant "nobody"') });
 });
 
 test('every command helps with exit 0, and answers as JSON when asked', async () => {
