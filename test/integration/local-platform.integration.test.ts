@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { type Addresses, chorusHome, type ExtraProcess, freePorts, type LocalPlatform, projectRoot, startLocalPlatform, stopInstance } from '#apps/local-platform';
+import { type Addresses, chorusHome, type ExtraProcess, freePorts, keptPort, type LocalPlatform, projectRoot, startLocalPlatform, status, stopInstance } from '#apps/local-platform';
 
 const START_TIMEOUT_MS = 180_000;
 const run = promisify(execFile);
@@ -158,15 +158,55 @@ describe('an extra process', () => {
       args: ['-e', 'require("node:http").createServer((_, answer) => answer.end(process.env.TOLD)).listen(Number(process.env.PORT), "127.0.0.1")'],
       env: { PORT: String(port), TOLD: addresses.database, NODE_OPTIONS: '' },
       ports: { http: port },
-      answers: () => fetch(`http://127.0.0.1:${String(port)}/`).then((response) => response.ok, () => false),
+      health: `http://127.0.0.1:${String(port)}/`,
+      answers: () => fetch(`http://127.0.0.1:${String(port)}/`, { signal: AbortSignal.timeout(1_000) }).then((response) => response.ok, () => false),
     }];
     const options = { instance, environment: {}, parts: ['database'], extraProcesses } as const;
     platform = await startLocalPlatform(options);
     expect([...platform.started].sort()).toEqual(['database', 'echo']);
     expect(await (await fetch(`http://127.0.0.1:${String(port)}/`)).text()).toBe(platform.database);
     expect((await startLocalPlatform(options)).started).toEqual([]);
+    expect(await keptPort(instance, 'echo', 'http')).toBe(port);
+
+    // One probe that goes unanswered is no reason to kill it.
+    const echo = platform.pids['echo'] ?? 0;
+    const said: string[] = [];
+    process.kill(echo, 'SIGSTOP');
+    const patient = await startLocalPlatform({ ...options, onProgress: (line) => {
+      said.push(line);
+      if (line.includes('does not answer')) process.kill(echo, 'SIGCONT');
+    } });
+    expect(said).toContain(`echo (pid ${String(echo)}) runs but does not answer; it has 30 s before it is started again`);
+    expect(patient).toMatchObject({ started: [], pids: { echo } });
+
+    // What runs with other settings (another namespace, another broker) is not what was asked for.
+    const changed = await startLocalPlatform({ ...options, extraProcesses: async (addresses) => (await extraProcesses(addresses)).map((each) => ({ ...each, env: { ...each.env, TOLD: 'new' } })) });
+    expect(changed.started).toEqual(['echo']);
+    expect(await (await fetch(`http://127.0.0.1:${String(port)}/`)).text()).toBe('new');
+
+    // Shown as it is, by its own address.
+    expect(await status(instance)).toContainEqual(expect.objectContaining({ name: 'echo', answers: true }));
+    await changed.kill('echo');
+    expect(await status(instance)).toContainEqual(expect.objectContaining({ name: 'echo', isRunning: false, answers: false }));
+    expect((await changed.heal()).started).toEqual(['echo']);
+    await changed.stop();
     await platform.stop();
     expect(Object.values(platform.pids).map(isAlive)).toEqual([false, false]);
+  }, START_TIMEOUT_MS);
+});
+
+describe('a start that fails where an earlier crash left a part behind', () => {
+  const instance = newInstance();
+  afterAll(() => removeInstance(instance), START_TIMEOUT_MS);
+
+  test('leaves nothing running', async () => {
+    const never = (answers: () => Promise<boolean>) => (): Promise<readonly ExtraProcess[]> =>
+      Promise.resolve([{ name: 'mute', command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'], env: { NODE_OPTIONS: '' }, answers, startTimeoutMs: 1_000 }]);
+    const options = { instance, environment: {}, parts: [] } as const;
+    const before = await startLocalPlatform({ ...options, extraProcesses: never(() => Promise.resolve(true)) });
+    await before.kill('mute');
+    await expect(startLocalPlatform({ ...options, extraProcesses: never(() => Promise.resolve(false)) })).rejects.toMatchObject({ code: 'START_TIMED_OUT' });
+    expect(await stopInstance(instance)).toEqual([]);
   }, START_TIMEOUT_MS);
 });
 

@@ -5,6 +5,8 @@ import { erase } from '#kernel';
 import type { SagaDefinition } from '#saga-core';
 import { describeSaga, mermaidStates, renderSaga } from './describe.ts';
 import { createProgram, runCommand } from './index.ts';
+import { kafkaOf, registryOf, securityOf } from './environment.ts';
+import { serveHealth } from './health-server.ts';
 import { loginName } from './login-name.ts';
 import type { Command } from 'commander';
 
@@ -79,4 +81,31 @@ test('describe tells a definition as data, as a table and as a diagram', async (
   const { code, out } = await run('saga', 'describe', 'signal_to_execution', '--json');
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ type: 'signal_to_execution', mermaid: diagram });
+});
+
+test('certificates and passwords of the environment go to the servers that it names, never to local ones', () => {
+  const secured = { KAFKA_SSL_CA_FILE: '/ca.pem', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p', SCHEMA_REGISTRY_AUTH: 'u:p', OTHER: '1' };
+  expect(securityOf({ ...secured, KAFKA_BROKERS: 'a:9092', SCHEMA_REGISTRY_URL: 'https://r' })).toEqual({
+    KAFKA_SSL_CA_FILE: '/ca.pem', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p', SCHEMA_REGISTRY_AUTH: 'u:p',
+  });
+  expect(kafkaOf({ ...secured, ...securityOf(secured), KAFKA_BROKERS: '127.0.0.1:1' })).toEqual({ brokers: ['127.0.0.1:1'], clientId: 'chorus' });
+  expect(registryOf({ ...secured, ...securityOf(secured), SCHEMA_REGISTRY_URL: 'http://127.0.0.1:2' })).toEqual({ registryUrl: 'http://127.0.0.1:2' });
+});
+
+test('health: 503 with the reasons while not ready, live all the while', async () => {
+  let isReady = false;
+  const server = await serveHealth({ port: 0, host: '127.0.0.1', readiness: () => ({ isReady, detail: 'a lane stands still' }) });
+  try {
+    const ask = async (path: string): Promise<readonly [number, string]> => {
+      const response = await fetch(`${server.url}${path}`);
+      return [response.status, await response.text()];
+    };
+    expect(await ask('/health/ready')).toEqual([503, expect.stringContaining('a lane stands still')]);
+    expect((await ask('/health/live'))[0]).toBe(200);
+    isReady = true;
+    expect((await ask('/health/ready'))[0]).toBe(200);
+    expect((await ask('/other'))[0]).toBe(404);
+  } finally {
+    await server.close();
+  }
 });

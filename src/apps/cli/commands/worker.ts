@@ -4,13 +4,22 @@ import { effectiveEnvironment } from '../environment.ts';
 import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
 import { workerUrls } from './platform.ts';
 
+const SAME_SIGNAL_MS = 1_000;
+const INTERRUPTED = 130;
 /** How long a worker may take to answer: `recover` takes its partitions over again, which reads them. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** Resolves with the first signal that asks the process to end. */
+/** Resolves with the first signal that asks the process to end. One that comes again within a second is the same Ctrl-C, told by terminal and wrapper; later it ends the process at once. */
 export const untilSignal = (): Promise<string> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
+    let firstAtMs: number | null = null;
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        firstAtMs ??= performance.now();
+        if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(INTERRUPTED);
+        resolve(signal);
+      });
+    }
   });
 
 const namesOf = (text: string): readonly ParticipantName[] => {
