@@ -80,6 +80,7 @@ try {
     ENOSPC: () => `the disk is full: free some space in ${home} and run it again.`,
     EACCES: () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`,
     EPERM: () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`,
+    ENOTDIR: () => `${error.path ?? home} is not below a folder: set CHORUS_HOME to one.`,
     EROFS: () => `${error.path ?? home} lies on a read-only file system: set CHORUS_HOME to a folder that can be written.`,
   };
   const line = error instanceof BootstrapError ? error.message : (FILE_FAULTS[error?.code]?.() ?? error?.stack);

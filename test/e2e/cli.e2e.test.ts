@@ -11,6 +11,7 @@ import { freshNamespace, sharedPlatform } from '../support/platform.ts';
 const run = promisify(execFile);
 const TIMEOUT_MS = 180_000;
 const namespace = freshNamespace();
+const otherNamespace = freshNamespace();
 const home = mkdtempSync(join(tmpdir(), 'chorus-cli-'));
 let environment: Readonly<Record<string, string>> = {};
 let shown = '';
@@ -147,10 +148,10 @@ test('what is not there is told in one line', async () => {
 
 test('up in another namespace starts worker and projector again, there', async () => {
   const before = localFile();
-  environment = { ...environment, CHORUS_NAMESPACE: freshNamespace() };
+  environment = { ...environment, CHORUS_NAMESPACE: otherNamespace };
   const { code, json } = await chorus('up', '--json');
   expect({ code, started: [...(json['started'] as readonly string[])].sort() }).toEqual({ code: 0, started: ['projector', 'worker'] });
-  expect(localFile()).toMatchObject({ namespace: environment['CHORUS_NAMESPACE'], workers: before.workers, simulators: before.simulators });
+  expect(localFile()).toMatchObject({ namespace: otherNamespace, workers: before.workers, simulators: before.simulators });
   expect(isAlive(before.pids['worker'] ?? 0)).toBe(false);
 }, TIMEOUT_MS);
 

@@ -1,5 +1,5 @@
 // The bootstrap on machines that lack something: a copy of it with a PATH of our own, where `java` and `mvn` are scripts.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,13 +16,14 @@ const program = (name: string, text: string): void => {
   chmodSync(file, 0o755);
 };
 type Outcome = { readonly code: number; readonly said: string };
-const bootstrap = (...args: readonly string[]): Promise<Outcome> =>
+const bootstrapWith = (more: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Outcome> =>
   new Promise((resolve) => {
-    const env = { PATH: join(checkout, 'path'), HOME: join(checkout, 'home') };
+    const env = { PATH: join(checkout, 'path'), HOME: join(checkout, 'home'), ...more };
     execFile(process.execPath, [join(checkout, 'bootstrap', 'run.mjs'), ...args], { env }, (error, _stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), said: stderr });
     });
   });
+const bootstrap = (...args: readonly string[]): Promise<Outcome> => bootstrapWith({}, ...args);
 
 beforeEach(() => {
   checkout = mkdtempSync(join(tmpdir(), 'chorus-bootstrap-'));
@@ -77,6 +78,39 @@ test('an unknown command is wrong use', async () => {
   const { code, said } = await bootstrap('dance');
   expect(code).toBe(2);
   expect(said).toContain('usage: ');
+}, TIMEOUT_MS);
+
+test('help needs neither Java nor Kafka', async () => {
+  mkdirSync(join(checkout, 'src', 'apps', 'cli'), { recursive: true });
+  writeFileSync(join(checkout, 'src', 'apps', 'cli', 'main.ts'), 'process.stderr.write(process.argv.slice(2).join())');
+  expect(await bootstrap('chorus', 'up', '--help')).toEqual({ code: 0, said: 'up,--help' });
+  expect(await bootstrap('chorus', 'up')).toMatchObject({ code: 1, said: expect.stringContaining('there is neither Java 17+') });
+}, TIMEOUT_MS);
+
+test('a home that cannot be one is told in one line', async () => {
+  const file = join(checkout, 'package.json');
+  const { code, said } = await bootstrapWith({ CHORUS_HOME: join(file, 'home') }, 'fetch');
+  expect(code).toBe(1);
+  expect(said).toBe(`chorus: ${join(file, 'home')} is not below a folder: set CHORUS_HOME to one.\n`);
+}, TIMEOUT_MS);
+
+test('a lock that a dead bootstrap left, with a pid that is another’s by now, is taken over', async () => {
+  mkdirSync(join(checkout, '.chorus'));
+  writeFileSync(join(checkout, '.chorus', 'bootstrap.lock'), JSON.stringify({ pid: process.pid, startedAt: '1' }));
+  const { said } = await bootstrap('fetch');
+  expect(said).toContain('there is neither Java 17+');
+  expect(readdirSync(join(checkout, '.chorus'))).toEqual([]);
+}, TIMEOUT_MS);
+
+test('SIGINT sent to the bootstrap alone reaches the program that it runs', async () => {
+  writeFileSync(join(checkout, 'wait.mjs'), `process.on('SIGINT', () => process.exit(7)); setInterval(() => {}, 1000); process.stdout.write('ready');`);
+  const env = { PATH: join(checkout, 'path'), HOME: join(checkout, 'home'), KAFKA_BROKERS: 'k:1', SCHEMA_REGISTRY_URL: 'http://r', DATABASE_URL: 'postgres://d' };
+  // A session of its own: no terminal sends anything to its group.
+  const child = spawn(process.execPath, [join(checkout, 'bootstrap', 'run.mjs'), 'script', 'wait.mjs'], { env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => { child.stdout.once('data', resolve); });
+  const ended = new Promise((resolve) => { child.once('exit', resolve); });
+  child.kill('SIGINT');
+  expect(await ended).toBe(7);
 }, TIMEOUT_MS);
 
 /** What a program prints, or undefined where there is none or it fails. */

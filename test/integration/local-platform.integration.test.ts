@@ -95,6 +95,20 @@ describe('an instance whose parts are killed', () => {
     expect(await query(healed.database, 'SELECT answer FROM survivor')).toEqual([{ answer: 42 }]);
   }, START_TIMEOUT_MS);
 
+  test('kill -9 of the database while a session is busy: the next server does not start beside what is left of the first', async () => {
+    const client = new Client({ connectionString: platform.database });
+    client.on('error', () => undefined);
+    await client.connect();
+    const backend = ((await client.query('SELECT pg_backend_pid() AS pid')).rows as readonly { readonly pid: number }[])[0]?.pid ?? 0;
+    const busy = client.query('SELECT count(*) FROM generate_series(1, 1000000000)').catch(() => undefined);
+    await platform.kill('database');
+    const healed = await platform.heal();
+    expect(healed.started).toEqual(['database']);
+    expect(isAlive(backend)).toBe(false);
+    await busy;
+    expect(await query(healed.database, 'SELECT answer FROM survivor')).toEqual([{ answer: 42 }]);
+  }, START_TIMEOUT_MS);
+
   test('kill -9 of the broker: it is back at its address and commits transactions', async () => {
     await platform.kill('kafka');
     const healed = await platform.heal();
@@ -236,6 +250,13 @@ describe('the command line', () => {
   const localJson = (): { pids: Record<string, number>; kafka: string[] } =>
     JSON.parse(readFileSync(join(home, 'local.json'), 'utf8')) as { pids: Record<string, number>; kafka: string[] };
 
+  const statePids = (): readonly number[] => {
+    const stateFile = join(home, 'local', 'state.json');
+    if (!existsSync(stateFile)) return [];
+    const state = JSON.parse(readFileSync(stateFile, 'utf8')) as { parts: Record<string, { identity: { pid: number } }> };
+    return Object.values(state.parts).map((part) => part.identity.pid);
+  };
+
   beforeAll(() => {
     // PostgreSQL runs as another user when the tests run as root.
     execFile('chmod', ['755', home]);
@@ -262,15 +283,31 @@ describe('the command line', () => {
     await expect(chorus('status')).rejects.toMatchObject({ code: 1, stdout: 'nothing runs\n' });
   }, START_TIMEOUT_MS);
 
+  test('Ctrl-C during the start leaves no process, and does not block the next', async () => {
+    const starter = spawn(process.execPath, args('up'), { env: environment, stdio: 'ignore' });
+    await until(() => statePids().length === 3, 'three processes started');
+    const started = statePids();
+    starter.kill('SIGINT');
+    await until(() => !started.some(isAlive), `processes ${started.join(', ')} ended`);
+  }, START_TIMEOUT_MS);
+
+  test('Ctrl-C of a program that runs a platform leaves no process', async () => {
+    const program = `import { startLocalPlatform } from '#apps/local-platform';
+      const { pids } = await startLocalPlatform({ instance: 'ctrl-c', environment: {}, parts: ['database'] });
+      process.stdout.write(JSON.stringify(pids)); setInterval(() => undefined, 1000);`;
+    const child = spawn(process.execPath, ['--conditions=chorus:source', '--input-type=module', '-e', program], { cwd: projectRoot(), env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    const said = await new Promise<string>((resolve) => { child.stdout.once('data', (bytes: Buffer) => { resolve(bytes.toString('utf8')); }); });
+    const pids = Object.values(JSON.parse(said) as Record<string, number>);
+    expect(pids.map(isAlive)).toEqual([true]);
+    child.kill('SIGINT');
+    await until(() => !pids.some(isAlive), `processes ${pids.join(', ')} ended`);
+  }, START_TIMEOUT_MS);
+
   test('a start that is killed hard takes its processes along and does not block the next', async () => {
     const starter = spawn(process.execPath, args('up'), { env: environment, stdio: 'ignore' });
-    const stateFile = join(home, 'local', 'state.json');
-    const pids = (): number[] => {
-      const state = JSON.parse(readFileSync(stateFile, 'utf8')) as { parts: Record<string, { identity: { pid: number } }> };
-      return Object.values(state.parts).map((part) => part.identity.pid);
-    };
-    await until(() => existsSync(stateFile) && pids().length === 3, 'three processes started');
-    const started = pids();
+    // Those of the start before are still in the file, dead, until this one has replaced them.
+    await until(() => statePids().filter(isAlive).length === 3, 'three processes started');
+    const started = statePids();
     starter.kill('SIGKILL');
     await until(() => !started.some(isAlive), `processes ${started.join(', ')} ended`);
     expect(await chorus('up')).toMatch(/started .*kafka/);
