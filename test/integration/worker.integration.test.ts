@@ -118,6 +118,11 @@ test.each([
     what: 'a broker that is not on this machine', participants: 'trading-engine', changes: { CHORUS_CONFIG: join(projectRoot(), 'test', 'integration', 'real-broker.yaml') },
     message: /^chorus: .*is not loopback: set CHORUS_LIVE_TRADING/,
   },
+  {
+    what: 'a configured account that is not the one that may be traded', participants: 'trading-engine',
+    changes: { CHORUS_CONFIG: join(projectRoot(), 'test', 'integration', 'real-broker.yaml'), CHORUS_LIVE_TRADING: 'another' },
+    message: /^chorus: connections real: accountId is account, but CHORUS_LIVE_TRADING names another/,
+  },
 ])('$what stops the process with one line', async ({ participants, changes, message }) => {
   const { code, stderr } = await runWorker(participants, changes);
   expect(code).toBe(1);
