@@ -17,7 +17,7 @@ import { CONTEXTS, sagaOfType, SAGAS } from '../sagas.ts';
 const STANDARD_INPUT = 0;
 /** As the read models have them: PENDING until the first step was begun. */
 const LISTED_STATUSES = ['PENDING', ...INSTANCE_STATUSES] as const;
-/** What a correlation id is (CONTRACTS 5); told before anything is connected. */
+/** What a correlation id is, at every entrance; told before anything is connected. */
 const CORRELATION_ID = /^[A-Za-z0-9_-]{1,32}$/;
 /** Confluent wire format: a zero byte and a schema id of four. */
 const WIRE_PREFIX_BYTES = 5;
