@@ -11,6 +11,7 @@ import { ensureJava } from './lib/java.mjs';
 import { ensureNode, environmentWith } from './lib/node.mjs';
 import { home, root } from './lib/paths.mjs';
 import { BootstrapError } from './lib/say.mjs';
+import { passSignals } from './lib/signals.mjs';
 
 const ENTRIES = {
   demo: 'src/apps/demo/main.ts',
@@ -23,12 +24,15 @@ const ENTRIES = {
 const NODE_MAJOR_MIN = 20;
 const NODE_FLAGS = ['--conditions=chorus:source', '--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
 
-const prepare = async () => {
+/** Help, and commands that only look at definitions, need neither Java nor Kafka. */
+const needsJava = (command, args) => command !== 'chorus' || !(args.length === 0 || args.includes('--help') || args.includes('-h') || args[0] === 'help' || (args[0] === 'saga' && args[1] === 'describe'));
+
+const prepare = async (needsPlatform) => {
   const node = await ensureNode();
   await ensureDependencies(node);
   // Java and jars are for local processes only; with all three addresses given there are none.
   const external = ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'DATABASE_URL'].every((name) => (process.env[name] ?? '') !== '');
-  if (!external) await ensureJars(await ensureJava());
+  if (!external && needsPlatform) await ensureJars(await ensureJava());
   return node;
 };
 
@@ -36,9 +40,7 @@ const handOver = (node, file, args) =>
   new Promise((resolve) => {
     const env = { ...environmentWith(node), NODE_COMPILE_CACHE: join(home, 'compile-cache') };
     const child = spawn(node, [...NODE_FLAGS, file, ...args], { stdio: 'inherit', env });
-    // Ctrl-C reaches the child by itself, through the terminal; whoever is not in its group is told here.
-    for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name));
-    process.on('SIGINT', () => undefined);
+    passSignals(child);
     child.on('error', (error) => {
       process.stderr.write(`chorus: ${node} does not run: ${error.message}\n`);
       resolve(1);
@@ -67,15 +69,21 @@ const main = async ([command, ...rest]) => {
   }
   const [entry, args] = command === 'script' ? [rest[0], rest.slice(1)] : [ENTRIES[command], rest];
   const file = entryFile(command, entry);
-  const node = await withLock(join(home, 'bootstrap.lock'), prepare);
+  const node = await withLock(join(home, 'bootstrap.lock'), () => prepare(needsJava(command, args)));
   return file === undefined ? 0 : handOver(node, file, args);
 };
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const isFull = error?.code === 'ENOSPC';
-  const line = isFull ? `the disk is full: free some space in ${home} and run it again.` : error instanceof BootstrapError ? error.message : error?.stack;
+  const FILE_FAULTS = {
+    ENOSPC: () => `the disk is full: free some space in ${home} and run it again.`,
+    EACCES: () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`,
+    EPERM: () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`,
+    ENOTDIR: () => `${error.path ?? home} is not below a folder: set CHORUS_HOME to one.`,
+    EROFS: () => `${error.path ?? home} lies on a read-only file system: set CHORUS_HOME to a folder that can be written.`,
+  };
+  const line = error instanceof BootstrapError ? error.message : (FILE_FAULTS[error?.code]?.() ?? error?.stack);
   process.stderr.write(`chorus: ${line}\n`);
   process.exitCode = 1;
 }

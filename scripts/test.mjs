@@ -93,10 +93,17 @@ const runProject = async (project, { environment, rest }) => {
   countReport(project.name, report, await run(args, { env: { ...process.env, ...environment }, timeoutMs: PROJECT_TIMEOUT_MS }));
 };
 
+/** Ends the platform of this run, also one that is still starting, and removes what it wrote. */
+let discardPlatform;
+
 const startPlatform = async () => {
-  const { startLocalPlatform, projectRoot } = await import('#apps/local-platform');
+  const { startLocalPlatform, stopInstance, projectRoot } = await import('#apps/local-platform');
   const instance = `test-${process.pid}`;
   const began = performance.now();
+  discardPlatform = async () => {
+    await stopInstance(instance);
+    rmSync(join(projectRoot(), '.chorus', instance), { recursive: true, force: true });
+  };
   const platform = await startLocalPlatform({ instance, kafka: { heapMb: 512 } });
   process.stdout.write(`\n== platform ${instance}: ready after ${((performance.now() - began) / 1000).toFixed(1)} s (${platform.kafka.join(',')})\n`);
   return {
@@ -131,13 +138,19 @@ if (unknown.length > 0) {
   process.stderr.write(`unknown project ${unknown.join(', ')}; there are ${PROJECTS.map(({ name }) => name).join(', ')}\n`);
   process.exit(2);
 }
-// Ctrl-C: the children end by themselves, the platform with this process.
-for (const name of ['SIGINT', 'SIGTERM']) {
-  process.on(name, () => {
-    for (const child of running) child.kill('SIGTERM');
+// Ctrl-C: the children first, then the platform and its data.
+let isEnding = false;
+const interrupted = async () => {
+  if (isEnding) return;
+  isEnding = true;
+  for (const child of running) child.kill('SIGTERM');
+  try {
+    await discardPlatform?.();
+  } finally {
     process.exit(130);
-  });
-}
+  }
+};
+for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => void interrupted());
 
 process.chdir(root);
 if (!values['no-checks']) await runChecks();

@@ -41,7 +41,8 @@ export const ensureDependencies = async (node) => {
   return step('installing npm packages', async () => {
     const [npm, ...first] = npmCommand(node);
     const args = [...first, 'ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
-    const { ok, output } = await run(npm, args, { cwd: root, env: environmentWith(node) });
+    // A Node from npm trusts its own list only, where that of a distribution trusts what the machine does (a company's proxy).
+    const { ok, output } = await run(npm, args, { cwd: root, env: { NODE_USE_SYSTEM_CA: '1', ...environmentWith(node) } });
     if (!ok) throw new BootstrapError(`npm ci failed: ${reason(output)}`);
     await linkPostgres(node);
     writeJson(STAMP, { lock: lockHash() });

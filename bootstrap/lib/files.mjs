@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -36,6 +36,16 @@ export const changedAtMs = (file) => statSync(file, { throwIfNoEntry: false })?.
 const LOCK_TIMEOUT_MS = 15 * 60_000;
 const LOCK_POLL_MS = 200;
 
+/** When a process began, where the system tells; a pid alone may be another's by now. */
+const startOf = (pid) => {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return line.slice(line.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+};
+
 const isAlive = (pid) => {
   try {
     process.kill(pid, 0);
@@ -45,20 +55,47 @@ const isAlive = (pid) => {
   }
 };
 
-const tryLock = (file) => {
+const isStale = (file) => {
+  const { pid, startedAt } = readJson(file) ?? {};
+  return !Number.isInteger(pid) || !isAlive(pid) || (startedAt !== undefined && startOf(pid) !== startedAt);
+};
+
+/** Makes the file, complete and naming this process, unless there is one. */
+const create = (file) => {
   const mine = `${file}.${process.pid}`;
-  writeFileSync(mine, String(process.pid));
+  writeFileSync(mine, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) }));
   try {
     linkSync(mine, file);
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    const holder = Number(readJson(file));
-    if (!Number.isInteger(holder) || !isAlive(holder)) rmSync(file, { force: true });
     return false;
   } finally {
     rmSync(mine, { force: true });
   }
+};
+
+/**
+ * Removes a dead holder's lock. Of two that saw it dead, the slower must not remove what the quicker has taken since: only
+ * who holds the guard may remove, and it looks again.
+ */
+const removeStale = (file) => {
+  const guard = `${file}.takeover`;
+  if (!create(guard)) {
+    if (isStale(guard)) rmSync(guard, { force: true });
+    return;
+  }
+  try {
+    if (existsSync(file) && isStale(file)) rmSync(file, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+};
+
+const tryLock = (file) => {
+  if (create(file)) return true;
+  if (isStale(file)) removeStale(file);
+  return false;
 };
 
 /** Runs `work` while no other bootstrap of this checkout installs anything; a dead one's lock is taken over. */

@@ -1,6 +1,6 @@
 // The command line from `up` to `down`: simulators, worker and projector as processes, an order placed, shown, listed and audited.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,8 +11,10 @@ import { freshNamespace, sharedPlatform } from '../support/platform.ts';
 const run = promisify(execFile);
 const TIMEOUT_MS = 180_000;
 const namespace = freshNamespace();
+const otherNamespace = freshNamespace();
 const home = mkdtempSync(join(tmpdir(), 'chorus-cli-'));
 let environment: Readonly<Record<string, string>> = {};
+let shown = '';
 
 type Answer = { readonly code: number; readonly json: Record<string, unknown>; readonly text: string; readonly err: string };
 const parsed = (text: string): Record<string, unknown> => {
@@ -59,6 +61,7 @@ beforeAll(async () => {
   environment = { CHORUS_HOME: home, KAFKA_BROKERS: kafka.join(','), SCHEMA_REGISTRY_URL: registry, DATABASE_URL: database, CHORUS_NAMESPACE: namespace };
   const up = await chorus('up', '--json');
   if (up.code !== 0) throw new Error(up.err);
+  shown = up.text;
 }, TIMEOUT_MS);
 afterAll(async () => {
   await chorus('down');
@@ -73,6 +76,28 @@ test('up has started everything, and starts nothing again', async () => {
   expect(localFile()).toEqual(before);
   expect(await chorus('topics', 'plan')).toMatchObject({ code: 0 });
   expect(await chorus('schemas', 'check')).toMatchObject({ code: 0 });
+}, TIMEOUT_MS);
+
+test('the password of a database that the environment names is not shown, and the file that holds it is its owner’s', () => {
+  expect(shown).toContain('postgres://***@');
+  expect(shown).not.toContain(environment['DATABASE_URL']);
+  expect(statSync(join(home, 'local.json')).mode & 0o777).toBe(0o600);
+});
+
+test('up --only infra forgets no program that runs', async () => {
+  const before = localFile();
+  expect(await chorus('up', '--only', 'infra', '--json')).toMatchObject({ code: 0, json: { workers: before.workers, simulators: before.simulators } });
+  expect(localFile()).toEqual(before);
+  expect((await chorus('up', '--json')).json['started']).toEqual([]);
+}, TIMEOUT_MS);
+
+test('a projector that was killed is shown as down, and up starts it again', async () => {
+  const { pids } = localFile();
+  process.kill(pids['projector'] ?? 0, 'SIGKILL');
+  while (isAlive(pids['projector'] ?? 0)) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await chorus('status', '--json')).toMatchObject({ code: 1, json: { up: false, parts: expect.arrayContaining([expect.objectContaining({ name: 'projector', answers: false }), expect.objectContaining({ name: 'worker', answers: true })]) } });
+  expect(await chorus('up', '--json')).toMatchObject({ code: 0, json: { started: ['projector'] } });
+  expect(await chorus('status', '--json')).toMatchObject({ code: 0 });
 }, TIMEOUT_MS);
 
 test('an order is placed, shown from its records, listed from the read models, and audited', async () => {
@@ -98,7 +123,7 @@ test('stats and recover ask the worker', async () => {
   expect(stats[0]?.counters).toMatchObject({ sagasStarted: 1, sagasCompleted: 1 });
   expect(stats[0]?.counters['transactions']).toBeGreaterThan(0);
   expect(await chorus('recover')).toMatchObject({ code: 0, text: expect.stringContaining('trading-engine: 0 open sagas recovered') });
-  expect(await chorus('stats', '--participant', 'nobody')).toMatchObject({ code: 1 });
+  expect(await chorus('stats', '--participant', 'nobody')).toMatchObject({ code: 2 });
 }, TIMEOUT_MS);
 
 test('an order that hangs is compensated by an operator, under his name', async () => {
@@ -119,6 +144,15 @@ test('what is not there is told in one line', async () => {
   const { code, err } = await chorus('saga', 'show', 'nobody');
   expect(code).toBe(1);
   expect(err).toBe(`chorus: no saga has the id nobody in namespace ${namespace}\n`);
+}, TIMEOUT_MS);
+
+test('up in another namespace starts worker and projector again, there', async () => {
+  const before = localFile();
+  environment = { ...environment, CHORUS_NAMESPACE: otherNamespace };
+  const { code, json } = await chorus('up', '--json');
+  expect({ code, started: [...(json['started'] as readonly string[])].sort() }).toEqual({ code: 0, started: ['projector', 'worker'] });
+  expect(localFile()).toMatchObject({ namespace: otherNamespace, workers: before.workers, simulators: before.simulators });
+  expect(isAlive(before.pids['worker'] ?? 0)).toBe(false);
 }, TIMEOUT_MS);
 
 test('down leaves nothing running', async () => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { type Addresses, chorusHome, type ExtraProcess, freePorts, type LocalPlatform, projectRoot, startLocalPlatform, stopInstance } from '#apps/local-platform';
+import { type Addresses, chorusHome, type ExtraProcess, freePorts, keptPort, type LocalPlatform, projectRoot, startLocalPlatform, status, stopInstance } from '#apps/local-platform';
 
 const START_TIMEOUT_MS = 180_000;
 const run = promisify(execFile);
@@ -95,6 +95,20 @@ describe('an instance whose parts are killed', () => {
     expect(await query(healed.database, 'SELECT answer FROM survivor')).toEqual([{ answer: 42 }]);
   }, START_TIMEOUT_MS);
 
+  test('kill -9 of the database while a session is busy: the next server does not start beside what is left of the first', async () => {
+    const client = new Client({ connectionString: platform.database });
+    client.on('error', () => undefined);
+    await client.connect();
+    const backend = ((await client.query('SELECT pg_backend_pid() AS pid')).rows as readonly { readonly pid: number }[])[0]?.pid ?? 0;
+    const busy = client.query('SELECT count(*) FROM generate_series(1, 1000000000)').catch(() => undefined);
+    await platform.kill('database');
+    const healed = await platform.heal();
+    expect(healed.started).toEqual(['database']);
+    expect(isAlive(backend)).toBe(false);
+    await busy;
+    expect(await query(healed.database, 'SELECT answer FROM survivor')).toEqual([{ answer: 42 }]);
+  }, START_TIMEOUT_MS);
+
   test('kill -9 of the broker: it is back at its address and commits transactions', async () => {
     await platform.kill('kafka');
     const healed = await platform.heal();
@@ -158,15 +172,55 @@ describe('an extra process', () => {
       args: ['-e', 'require("node:http").createServer((_, answer) => answer.end(process.env.TOLD)).listen(Number(process.env.PORT), "127.0.0.1")'],
       env: { PORT: String(port), TOLD: addresses.database, NODE_OPTIONS: '' },
       ports: { http: port },
-      answers: () => fetch(`http://127.0.0.1:${String(port)}/`).then((response) => response.ok, () => false),
+      health: `http://127.0.0.1:${String(port)}/`,
+      answers: () => fetch(`http://127.0.0.1:${String(port)}/`, { signal: AbortSignal.timeout(1_000) }).then((response) => response.ok, () => false),
     }];
     const options = { instance, environment: {}, parts: ['database'], extraProcesses } as const;
     platform = await startLocalPlatform(options);
     expect([...platform.started].sort()).toEqual(['database', 'echo']);
     expect(await (await fetch(`http://127.0.0.1:${String(port)}/`)).text()).toBe(platform.database);
     expect((await startLocalPlatform(options)).started).toEqual([]);
+    expect(await keptPort(instance, 'echo', 'http')).toBe(port);
+
+    // One probe that goes unanswered is no reason to kill it.
+    const echo = platform.pids['echo'] ?? 0;
+    const said: string[] = [];
+    process.kill(echo, 'SIGSTOP');
+    const patient = await startLocalPlatform({ ...options, onProgress: (line) => {
+      said.push(line);
+      if (line.includes('does not answer')) process.kill(echo, 'SIGCONT');
+    } });
+    expect(said).toContain(`echo (pid ${String(echo)}) runs but does not answer; it has 30 s before it is started again`);
+    expect(patient).toMatchObject({ started: [], pids: { echo } });
+
+    // What runs with other settings (another namespace, another broker) is not what was asked for.
+    const changed = await startLocalPlatform({ ...options, extraProcesses: async (addresses) => (await extraProcesses(addresses)).map((each) => ({ ...each, env: { ...each.env, TOLD: 'new' } })) });
+    expect(changed.started).toEqual(['echo']);
+    expect(await (await fetch(`http://127.0.0.1:${String(port)}/`)).text()).toBe('new');
+
+    // Shown as it is, by its own address.
+    expect(await status(instance)).toContainEqual(expect.objectContaining({ name: 'echo', answers: true }));
+    await changed.kill('echo');
+    expect(await status(instance)).toContainEqual(expect.objectContaining({ name: 'echo', isRunning: false, answers: false }));
+    expect((await changed.heal()).started).toEqual(['echo']);
+    await changed.stop();
     await platform.stop();
     expect(Object.values(platform.pids).map(isAlive)).toEqual([false, false]);
+  }, START_TIMEOUT_MS);
+});
+
+describe('a start that fails where an earlier crash left a part behind', () => {
+  const instance = newInstance();
+  afterAll(() => removeInstance(instance), START_TIMEOUT_MS);
+
+  test('leaves nothing running', async () => {
+    const never = (answers: () => Promise<boolean>) => (): Promise<readonly ExtraProcess[]> =>
+      Promise.resolve([{ name: 'mute', command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'], env: { NODE_OPTIONS: '' }, answers, startTimeoutMs: 1_000 }]);
+    const options = { instance, environment: {}, parts: [] } as const;
+    const before = await startLocalPlatform({ ...options, extraProcesses: never(() => Promise.resolve(true)) });
+    await before.kill('mute');
+    await expect(startLocalPlatform({ ...options, extraProcesses: never(() => Promise.resolve(false)) })).rejects.toMatchObject({ code: 'START_TIMED_OUT' });
+    expect(await stopInstance(instance)).toEqual([]);
   }, START_TIMEOUT_MS);
 });
 
@@ -196,6 +250,13 @@ describe('the command line', () => {
   const localJson = (): { pids: Record<string, number>; kafka: string[] } =>
     JSON.parse(readFileSync(join(home, 'local.json'), 'utf8')) as { pids: Record<string, number>; kafka: string[] };
 
+  const statePids = (): readonly number[] => {
+    const stateFile = join(home, 'local', 'state.json');
+    if (!existsSync(stateFile)) return [];
+    const state = JSON.parse(readFileSync(stateFile, 'utf8')) as { parts: Record<string, { identity: { pid: number } }> };
+    return Object.values(state.parts).map((part) => part.identity.pid);
+  };
+
   beforeAll(() => {
     // PostgreSQL runs as another user when the tests run as root.
     execFile('chmod', ['755', home]);
@@ -222,15 +283,31 @@ describe('the command line', () => {
     await expect(chorus('status')).rejects.toMatchObject({ code: 1, stdout: 'nothing runs\n' });
   }, START_TIMEOUT_MS);
 
+  test('Ctrl-C during the start leaves no process, and does not block the next', async () => {
+    const starter = spawn(process.execPath, args('up'), { env: environment, stdio: 'ignore' });
+    await until(() => statePids().length === 3, 'three processes started');
+    const started = statePids();
+    starter.kill('SIGINT');
+    await until(() => !started.some(isAlive), `processes ${started.join(', ')} ended`);
+  }, START_TIMEOUT_MS);
+
+  test('Ctrl-C of a program that runs a platform leaves no process', async () => {
+    const program = `import { startLocalPlatform } from '#apps/local-platform';
+      const { pids } = await startLocalPlatform({ instance: 'ctrl-c', environment: {}, parts: ['database'] });
+      process.stdout.write(JSON.stringify(pids)); setInterval(() => undefined, 1000);`;
+    const child = spawn(process.execPath, ['--conditions=chorus:source', '--input-type=module', '-e', program], { cwd: projectRoot(), env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    const said = await new Promise<string>((resolve) => { child.stdout.once('data', (bytes: Buffer) => { resolve(bytes.toString('utf8')); }); });
+    const pids = Object.values(JSON.parse(said) as Record<string, number>);
+    expect(pids.map(isAlive)).toEqual([true]);
+    child.kill('SIGINT');
+    await until(() => !pids.some(isAlive), `processes ${pids.join(', ')} ended`);
+  }, START_TIMEOUT_MS);
+
   test('a start that is killed hard takes its processes along and does not block the next', async () => {
     const starter = spawn(process.execPath, args('up'), { env: environment, stdio: 'ignore' });
-    const stateFile = join(home, 'local', 'state.json');
-    const pids = (): number[] => {
-      const state = JSON.parse(readFileSync(stateFile, 'utf8')) as { parts: Record<string, { identity: { pid: number } }> };
-      return Object.values(state.parts).map((part) => part.identity.pid);
-    };
-    await until(() => existsSync(stateFile) && pids().length === 3, 'three processes started');
-    const started = pids();
+    // Those of the start before are still in the file, dead, until this one has replaced them.
+    await until(() => statePids().filter(isAlive).length === 3, 'three processes started');
+    const started = statePids();
     starter.kill('SIGKILL');
     await until(() => !started.some(isAlive), `processes ${started.join(', ')} ended`);
     expect(await chorus('up')).toMatch(/started .*kafka/);

@@ -75,11 +75,11 @@ test('stats and recover, per participant', async () => {
   expect(await ask('/participants/nobody/stats')).toMatchObject({ status: 404 });
 }, TIMEOUT_MS);
 
-test('a circuit that opens in one worker opens in another, and in one that starts later', async () => {
+test('a circuit that opens in one worker opens in another, in one that starts later, and in one of the same name', async () => {
   const config = workerConfig(environment);
   const open = (): Promise<Connection> => connect({ kafka: config.kafka, registryUrl: config.registryUrl, namespace, autoRegister: true, logger: SILENT_LOG });
-  const connections = await Promise.all([open(), open(), open()]);
-  const [one, two, three] = connections;
+  const connections = await Promise.all([open(), open(), open(), open()]);
+  const [one, two, three, four] = connections;
   const first = await openCircuits(one, 'worker-one');
   const second = await openCircuits(two, 'worker-two');
   const [failing, watching, other] = [first.breakerOf('https://vendor', 'KEY'), second.breakerOf('https://vendor', 'KEY'), second.breakerOf('https://vendor', 'OTHER_KEY')];
@@ -91,7 +91,14 @@ test('a circuit that opens in one worker opens in another, and in one that start
   const third = await openCircuits(three, 'worker-three');
   expect(third.breakerOf('https://vendor', 'KEY').state()).toBe('OPEN');
   expect(third.breakerOf('https://elsewhere', 'KEY').state()).toBe('CLOSED');
-  await Promise.all([first, second, third].map((circuits) => circuits.close()));
+  // One of the same name: a restarted worker's predecessor, or a container with the same pid.
+  const namesake = await openCircuits(four, 'worker-one');
+  expect(namesake.breakerOf('https://vendor', 'KEY').state()).toBe('OPEN');
+  const live = namesake.breakerOf('https://vendor-two', 'KEY');
+  const failingToo = first.breakerOf('https://vendor-two', 'KEY');
+  for (let count = 0; count < 5; count++) await failingToo.execute(() => Promise.resolve(500), () => 'failure');
+  await until(() => live.state() === 'OPEN');
+  await Promise.all([first, second, third, namesake].map((circuits) => circuits.close()));
   await Promise.all(connections.map((connection) => connection.close()));
 }, TIMEOUT_MS);
 
@@ -111,11 +118,26 @@ test.each([
     what: 'a broker that is not on this machine', participants: 'trading-engine', changes: { CHORUS_CONFIG: join(projectRoot(), 'test', 'integration', 'real-broker.yaml') },
     message: /^chorus: .*is not loopback: set CHORUS_LIVE_TRADING/,
   },
+  {
+    what: 'a configured account that is not the one that may be traded', participants: 'trading-engine',
+    changes: { CHORUS_CONFIG: join(projectRoot(), 'test', 'integration', 'real-broker.yaml'), CHORUS_LIVE_TRADING: 'another' },
+    message: /^chorus: connections real: accountId is account, but CHORUS_LIVE_TRADING names another/,
+  },
 ])('$what stops the process with one line', async ({ participants, changes, message }) => {
   const { code, stderr } = await runWorker(participants, changes);
   expect(code).toBe(1);
   expect(stderr).toMatch(message);
   expect(stderr.trim().split('\n')).toHaveLength(1);
+}, TIMEOUT_MS);
+
+test('two workers of one process have different names', async () => {
+  const second = await startWorker({ config: workerConfig(environment), participants: ['analytics'], logger: SILENT_LOG });
+  try {
+    expect(second.name).toMatch(new RegExp(`^.+-${process.pid}-[0-9a-f]{8}$`));
+    expect(second.name).not.toBe(worker.name);
+  } finally {
+    await second.stop();
+  }
 }, TIMEOUT_MS);
 
 test('SIGTERM drains and ends with 0', async () => {

@@ -1,9 +1,13 @@
+import { fileURLToPath } from 'node:url';
 import { expect, jest, test } from '@jest/globals';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { erase } from '#kernel';
 import type { SagaDefinition } from '#saga-core';
 import { describeSaga, mermaidStates, renderSaga } from './describe.ts';
 import { createProgram, runCommand } from './index.ts';
+import { kafkaOf, registryOf, securityOf } from './environment.ts';
+import { serveHealth } from './health-server.ts';
+import { loginName } from './login-name.ts';
 import type { Command } from 'commander';
 
 /** Runs a command line with what it writes caught. */
@@ -27,13 +31,27 @@ test('wrong use ends with 2 and says what is wrong', async () => {
   expect(await run('up', '--only', 'half')).toMatchObject({ code: 2 });
   expect(await run('saga', 'list', '--since', 'yesterday')).toMatchObject({ code: 2, err: expect.stringContaining('ISO-8601') });
   expect(await run('topics', 'plan', '--partitions', 'two')).toMatchObject({ code: 2 });
+  expect(await run('worker', '--participants', 'nobody')).toMatchObject({ code: 2, err: expect.stringContaining('there is no participant "nobody"') });
+  expect(await run('stats', '--participant', 'nobody', '--workers', 'http://127.0.0.1:1')).toMatchObject({ code: 2, err: expect.stringContaining('there are market-data, orchestrator') });
+  expect(await run('saga', 'list', '--status', 'nonsense')).toMatchObject({ code: 2, err: expect.stringContaining('there are pending, running, compensating, manual_required, completed, failed, refused') });
+  expect(await run('saga', 'start', 'order_execution', '--input', '/nowhere.json', '--id', 'a b')).toMatchObject({ code: 2, err: expect.stringContaining('--id "a b": an id is 1 to 32 of') });
+});
+
+test('a signal’s payload that no reader could decode is refused before anything is connected', async () => {
+  const { code, err } = await run('saga', 'signal', 'order-1', 'approve', '--input', fileURLToPath(import.meta.url));
+  expect(code).toBe(2);
+  expect(err).toContain('bytes in Confluent wire format are expected');
+});
+
+test('a uid without a name in the password file is recorded by its number', () => {
+  expect(loginName(() => { throw new Error('ENOENT: uv_os_get_passwd'); }, 54_321)).toBe('uid-54321');
+  expect(loginName(() => ({ username: 'olga' }))).toBe('olga');
 });
 
 test('a failure ends with 1 and one line', async () => {
   const { code, err } = await run('saga', 'start', 'order_execution', '--input', '/nowhere.json');
   expect(code).toBe(1);
   expect(err).toMatch(/^chorus: --input \/nowhere\.json cannot be read: .*\n$/);
-  expect(await run('worker', '--participants', 'nobody')).toMatchObject({ code: 1, err: expect.stringContaining('there is no participant "nobody"') });
 });
 
 test('every command helps with exit 0, and answers as JSON when asked', async () => {
@@ -63,4 +81,31 @@ test('describe tells a definition as data, as a table and as a diagram', async (
   const { code, out } = await run('saga', 'describe', 'signal_to_execution', '--json');
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ type: 'signal_to_execution', mermaid: diagram });
+});
+
+test('certificates and passwords of the environment go to the servers that it names, never to local ones', () => {
+  const secured = { KAFKA_SSL_CA_FILE: '/ca.pem', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p', SCHEMA_REGISTRY_AUTH: 'u:p', OTHER: '1' };
+  expect(securityOf({ ...secured, KAFKA_BROKERS: 'a:9092', SCHEMA_REGISTRY_URL: 'https://r' })).toEqual({
+    KAFKA_SSL_CA_FILE: '/ca.pem', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p', SCHEMA_REGISTRY_AUTH: 'u:p',
+  });
+  expect(kafkaOf({ ...secured, ...securityOf(secured), KAFKA_BROKERS: '127.0.0.1:1' })).toEqual({ brokers: ['127.0.0.1:1'], clientId: 'chorus' });
+  expect(registryOf({ ...secured, ...securityOf(secured), SCHEMA_REGISTRY_URL: 'http://127.0.0.1:2' })).toEqual({ registryUrl: 'http://127.0.0.1:2' });
+});
+
+test('health: 503 with the reasons while not ready, live all the while', async () => {
+  let isReady = false;
+  const server = await serveHealth({ port: 0, host: '127.0.0.1', readiness: () => ({ isReady, detail: 'a lane stands still' }) });
+  try {
+    const ask = async (path: string): Promise<readonly [number, string]> => {
+      const response = await fetch(`${server.url}${path}`);
+      return [response.status, await response.text()];
+    };
+    expect(await ask('/health/ready')).toEqual([503, expect.stringContaining('a lane stands still')]);
+    expect((await ask('/health/live'))[0]).toBe(200);
+    isReady = true;
+    expect((await ask('/health/ready'))[0]).toBe(200);
+    expect((await ask('/other'))[0]).toBe(404);
+  } finally {
+    await server.close();
+  }
 });

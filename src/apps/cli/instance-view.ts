@@ -1,7 +1,8 @@
 import type { ReadRecord } from '#apps/saga-reader';
 import type { SagaDefinition } from '#saga-core';
 
-export type InstanceStatus = 'RUNNING' | 'COMPENSATING' | 'MANUAL_REQUIRED' | 'COMPLETED' | 'FAILED' | 'REFUSED';
+export const INSTANCE_STATUSES = ['RUNNING', 'COMPENSATING', 'MANUAL_REQUIRED', 'COMPLETED', 'FAILED', 'REFUSED'] as const;
+export type InstanceStatus = (typeof INSTANCE_STATUSES)[number];
 /** One instance (the saga itself, or a sub-saga under its id), as its records tell it. */
 export type InstanceView = {
   readonly type: string;

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { createKafkaAdmin } from '#adapters/kafka';
-import { type Addresses, choosePort, chorusHome, type ExtraProcess } from '#apps/local-platform';
+import { type Addresses, chorusHome, type ExtraProcess, keptPort } from '#apps/local-platform';
 import { applyTopics } from '#apps/topics';
 import { connect, createPino, logOn, PARTICIPANT_NAMES } from '#apps/worker';
-import { readLocalFile } from './local-file.ts';
+import { kafkaOf, registryOf, securityOf } from './environment.ts';
 
 /** The account that a local platform trades, at the simulated broker. */
 const ACCOUNT = { id: 'demo-connection', accountId: 'demo-account', userId: 'demo-user', isVirtual: true, keyId: 'demo-key', secret: 'demo-secret' } as const;
 const SYMBOLS = ['AAPL', 'FB', 'GOOG', 'IBM', 'MSFT'];
+const SIMULATORS = ['alpaca', 'openai', 'groq'] as const;
 const PROBE_TIMEOUT_MS = 2_000;
 const FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
 
@@ -34,24 +35,18 @@ const answers = async (url: string): Promise<boolean> => {
   }
 };
 
-/** The port of last time: kept if it is free, or if our own program still serves there. */
-const portFor = async (part: string, known: string | undefined, probe: (url: string) => string): Promise<number> => {
-  const remembered = known !== undefined && URL.canParse(known) ? Number(new URL(known).port) : undefined;
-  if (remembered !== undefined && known !== undefined && (await answers(probe(known)))) return remembered;
-  return choosePort({ part, asked: undefined, remembered });
-};
-
 const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
 
-const prepare = async (addresses: Addresses, namespace: string): Promise<void> => {
-  const kafka = { brokers: addresses.kafka, clientId: 'chorus-up' };
+const prepare = async (environment: Readonly<Record<string, string>>, namespace: string): Promise<void> => {
+  const kafka = kafkaOf({ ...process.env, ...environment });
+  const { registryUrl, auth } = registryOf({ ...process.env, ...environment });
   const admin = createKafkaAdmin(kafka);
   try {
     await applyTopics(admin, { namespace });
   } finally {
     await admin.close();
   }
-  const connection = await connect({ kafka, registryUrl: addresses.registry, namespace, autoRegister: true, logger: logOn(createPino({ level: 'error', name: 'chorus' })) });
+  const connection = await connect({ kafka, registryUrl, registryAuth: auth, namespace, autoRegister: true, logger: logOn(createPino({ level: 'error', name: 'chorus' })) });
   await connection.close();
 };
 
@@ -63,32 +58,42 @@ const settingsFile = (): string => {
   return file;
 };
 
+/** What every program is told. Named secrets are passed on as settings, so that a changed password starts the programs again. */
+const commonOf = (addresses: Addresses, namespace: string): Readonly<Record<string, string>> => ({
+  KAFKA_BROKERS: addresses.kafka.join(','), SCHEMA_REGISTRY_URL: addresses.registry, DATABASE_URL: addresses.database, CHORUS_NAMESPACE: namespace,
+  ...securityOf(process.env),
+});
+
+const portsOf = async (): Promise<Readonly<Record<string, number>>> => {
+  const ports: Record<string, number> = {};
+  for (const name of [...SIMULATORS.map((each) => `${each}-simulator`), 'worker', 'projector']) ports[name] = await keptPort('local', name, 'http');
+  return ports;
+};
+
+type Planned = { readonly name: string; readonly program: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly port: number; readonly healthPath: string };
+const processOf = ({ name, program, env, port, healthPath }: Planned): ExtraProcess => {
+  const health = `${urlOf(port)}${healthPath}`;
+  return { name, command: process.execPath, args: program, env: { ...env, PORT: String(port) }, ports: { http: port }, health, answers: () => answers(health) };
+};
+
 /** Topics and schemas first, then simulators, one worker with every participant, and the projector. */
 export const planLocalPrograms = async (addresses: Addresses, namespace: string): Promise<LocalPrograms> => {
-  await prepare(addresses, namespace);
-  const local = readLocalFile();
-  const simulatorPort = (name: string): Promise<number> => portFor(`${name}-simulator`, local.simulators[name], (url) => `${url}/admin/requests`);
-  const [alpaca, openai, groq] = [await simulatorPort('alpaca'), await simulatorPort('openai'), await simulatorPort('groq')];
-  const worker = await portFor('worker', local.workers[0], (url) => `${url}/health/live`);
-  const common = { KAFKA_BROKERS: addresses.kafka.join(','), SCHEMA_REGISTRY_URL: addresses.registry, DATABASE_URL: addresses.database, CHORUS_NAMESPACE: namespace };
+  const common = commonOf(addresses, namespace);
+  await prepare(common, namespace);
+  const ports = await portsOf();
+  const portOf = (name: string): number => ports[name] ?? 0;
+  const simulators = Object.fromEntries(SIMULATORS.map((name) => [name, urlOf(portOf(`${name}-simulator`))]));
+  const { alpaca = '', openai = '', groq = '' } = simulators;
   const account = { ALPACA_KEY_ID: ACCOUNT.keyId, ALPACA_SECRET_KEY: ACCOUNT.secret };
-  const simulator = (name: string, port: number, env: Readonly<Record<string, string>> = {}): ExtraProcess => ({
-    name: `${name}-simulator`, command: process.execPath, args: programOf(`../../simulators/${name}/main`), env: { PORT: String(port), ...env }, ports: { http: port },
-    answers: () => answers(`${urlOf(port)}/admin/requests`),
+  const vendors = { ...account, ALPACA_BASE_URL: alpaca, OPENAI_BASE_URL: openai, OPENAI_API_KEY: 'local', GROQ_BASE_URL: groq, GROQ_API_KEY: 'local' };
+  const simulator = (name: (typeof SIMULATORS)[number]): Planned => ({
+    name: `${name}-simulator`, program: programOf(`../../simulators/${name}/main`), env: name === 'alpaca' ? { ...account, ALPACA_ACCOUNT_ID: ACCOUNT.accountId } : {},
+    port: portOf(`${name}-simulator`), healthPath: '/admin/requests',
   });
-  const processes: readonly ExtraProcess[] = [
-    simulator('alpaca', alpaca, { ...account, ALPACA_ACCOUNT_ID: ACCOUNT.accountId }),
-    simulator('openai', openai),
-    simulator('groq', groq),
-    {
-      name: 'worker', command: process.execPath, args: [...programOf('./main'), 'worker', '--participants', PARTICIPANT_NAMES.join(',')], ports: { http: worker },
-      env: {
-        ...common, ...account, PORT: String(worker), CHORUS_CONFIG: settingsFile(), ALPACA_BASE_URL: urlOf(alpaca), OPENAI_BASE_URL: urlOf(openai), OPENAI_API_KEY: 'local', GROQ_BASE_URL: urlOf(groq),
-        GROQ_API_KEY: 'local',
-      },
-      answers: () => answers(`${urlOf(worker)}/health/ready`),
-    },
-    { name: 'projector', command: process.execPath, args: [...programOf('./main'), 'projection', 'run'], env: common, answers: () => Promise.resolve(true) },
+  const planned: readonly Planned[] = [
+    ...SIMULATORS.map(simulator),
+    { name: 'worker', program: [...programOf('./main'), 'worker', '--participants', PARTICIPANT_NAMES.join(',')], env: { ...common, ...vendors, CHORUS_CONFIG: settingsFile() }, port: portOf('worker'), healthPath: '/health/ready' },
+    { name: 'projector', program: [...programOf('./main'), 'projection', 'run'], env: common, port: portOf('projector'), healthPath: '/health/ready' },
   ];
-  return { processes, worker: urlOf(worker), simulators: { alpaca: urlOf(alpaca), openai: urlOf(openai), groq: urlOf(groq) } };
+  return { processes: planned.map(processOf), worker: urlOf(portOf('worker')), simulators };
 };

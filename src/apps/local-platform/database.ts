@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { errnoOf, LocalPlatformError, messageOf } from './errors.ts';
+import { LocalPlatformError, messageOf } from './errors.ts';
 import type { Part } from './part.ts';
 import type { InstancePaths } from './paths.ts';
 import { type PostgresUser, postgresUser, reachableFolder, reachableNative } from './postgres-user.ts';
 import { awaitReady, endProcess, launchProcess } from './processes.ts';
-import { identify } from './process-identity.ts';
+import { identify, type ProcessIdentity } from './process-identity.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const INITDB_TIMEOUT_MS = 60_000;
@@ -86,25 +86,35 @@ const initialise = async (folder: string, native: string, user: PostgresUser | u
   }
 };
 
-const commandLineOf = (pid: number): string => {
+const isServerOf = (folder: string, pid: string): boolean => {
   try {
-    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres' && readlinkSync(`/proc/${pid}/cwd`) === folder;
+  } catch {
+    return false; // It has ended, or is another user's.
   }
 };
 
-/** After a crash: ends a server that still works on the folder, else removes its pid file, whose pid may be another's by now. */
-const clearPidFile = async (folder: string): Promise<void> => {
+/** Processes of a server that work on the folder: after kill -9 of the first one a busy session goes on writing for a while. */
+const serversOf = (folder: string): readonly ProcessIdentity[] => {
+  if (!existsSync('/proc')) return [];
+  const real = realpathSync(folder);
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isServerOf(real, name)).flatMap((pid) => identify(Number(pid)) ?? []);
+};
+
+const pidIn = (file: string): number => Number(readFileSync(file, 'utf8').split('\n')[0]);
+
+/**
+ * After a crash: ends what of the server still works on the folder. The pid file of a dead server is left to the next one,
+ * which finds by it whether any process is still attached. It is removed only where its pid is a stranger's by now, which
+ * PostgreSQL would take for a running server.
+ */
+const settlePidFile = async (folder: string): Promise<void> => {
+  // QUIT: end at once, as after a crash; the log of changes makes good what is missing.
+  await Promise.all(serversOf(folder).map((identity) => endProcess('an earlier database', identity, 'SIGQUIT')));
   const file = join(folder, 'postmaster.pid');
-  if (!existsSync(file)) return;
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-  const identity = Number.isInteger(pid) && pid > 1 ? identify(pid) : undefined;
-  if (identity !== undefined && existsSync('/proc') && commandLineOf(pid).includes(folder)) {
-    await endProcess('an earlier database', identity, 'SIGINT');
-  }
-  if (existsSync('/proc') || identity === undefined) rmSync(file, { force: true });
+  if (!existsSync('/proc') || !existsSync(file)) return;
+  const pid = pidIn(file);
+  if (!Number.isInteger(pid) || pid <= 1 || identify(pid) !== undefined) rmSync(file, { force: true });
 };
 
 const createDatabase = async (port: number): Promise<void> => {
@@ -130,7 +140,7 @@ export const databasePart = (port: number, paths: InstancePaths): Part => {
       const folder = join(reachableFolder(paths.data, user), 'postgres');
       mkdirSync(dirname(folder), { recursive: true });
       await initialise(folder, native, user);
-      await clearPidFile(folder);
+      await settlePidFile(folder);
       return launchProcess({
         name: 'database',
         command: join(native, 'bin', 'postgres'),

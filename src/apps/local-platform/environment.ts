@@ -21,6 +21,9 @@ export const addressIn = (environment: Environment, part: PlatformPart): string 
   return value === '' ? undefined : value;
 };
 
+/** Whether the environment names a part, which is then not one of this machine's own. */
+export const isNamedIn = (environment: Environment, part: PlatformPart): boolean => addressIn(environment, part) !== undefined;
+
 /** `host:port,host:port` as a list. */
 export const brokerList = (text: string): readonly string[] =>
   text.split(',').map((each) => each.trim()).filter((each) => each !== '');
@@ -62,7 +65,9 @@ const REACHABLE: Readonly<Record<PlatformPart, (address: string) => Promise<bool
   database: databaseAnswers,
 };
 
-const withoutPassword = (address: string): string => address.replace(/\/\/[^@/]*@/, '//***@');
+/** An address as it may be shown. Up to the last @: a password may itself hold `/` and `@`. */
+export const withoutPassword = (address: string): string =>
+  address.replace(/\/\/.*@/, '//***@').replace(/([?&](?:password|sslpassword)=)[^&]*/gi, '$1***');
 
 /** Checks that a part named by the environment answers. */
 export const requireReachable = async (part: PlatformPart, address: string): Promise<void> => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { addressIn, brokerList, refuseOtherRuntimes } from './environment.ts';
+import { addressIn, brokerList, refuseOtherRuntimes, withoutPassword } from './environment.ts';
 import { explainFileError } from './errors.ts';
 import { brokerConfig, type BrokerNode, toProperties } from './kafka-config.ts';
 import { instancePaths } from './paths.ts';
@@ -16,6 +16,15 @@ const node = (nodeId: number): BrokerNode => ({
   dataFolder: `/data/kafka-${String(nodeId)}`,
 });
 const plain = { extraListeners: [], extraConfig: {} };
+
+test.each([
+  ['postgres://me:secret@host:5432/db', 'postgres://***@host:5432/db'],
+  ['postgres://me:se/cr@et@host/db', 'postgres://***@host/db'],
+  ['postgres://host/db?user=me&password=secret&ssl=1', 'postgres://host/db?user=me&password=***&ssl=1'],
+  ['http://127.0.0.1:8080/apis', 'http://127.0.0.1:8080/apis'],
+])('%s is shown without its password', (address, shown) => {
+  expect(withoutPassword(address)).toBe(shown);
+});
 
 test('one broker replicates once and lets transactions commit alone', () => {
   const config = brokerConfig(node(1), [node(1)], plain);

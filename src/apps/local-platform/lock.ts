@@ -16,6 +16,32 @@ const holderOf = (file: string): ProcessIdentity | undefined => {
   }
 };
 
+const isStale = (file: string): boolean => {
+  const holder = holderOf(file);
+  return holder === undefined || !isRunning(holder);
+};
+
+/**
+ * Removes a dead holder's lock. Of two that saw it dead, the slower one must not remove the lock that the quicker one has
+ * taken since: only who holds the guard may remove, and it looks again. A guard is held for no longer than this function, so one
+ * whose holder is dead was left by a crash right here.
+ */
+const removeStale = (file: string, self: ProcessIdentity): void => {
+  const guard = `${file}.takeover`;
+  try {
+    symlinkSync(`${String(self.pid)}@${self.startedAt}`, guard);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    if (isStale(guard)) rmSync(guard, { force: true });
+    return;
+  }
+  try {
+    if (isStale(file)) rmSync(file, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+};
+
 /**
  * Takes the lock if it is free or its holder is dead. The lock is a symbolic link to nothing whose target names the holder:
  * it appears in one step, never half written, and needs no space, so that `down` works on a full disk.
@@ -26,8 +52,7 @@ const tryLock = (file: string, self: ProcessIdentity): true | undefined => {
     return true;
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
-    const holder = holderOf(file);
-    if (holder === undefined || !isRunning(holder)) rmSync(file, { force: true });
+    if (isStale(file)) removeStale(file, self);
     return undefined;
   }
 };

@@ -10,10 +10,12 @@ export type ExtraProcess = {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Ports it was given, remembered for the next start; `choosePort` of the front door picks them. */
+  /** Ports it was given, remembered for the next start; `keptPort` of the front door picks them. */
   readonly ports?: Readonly<Record<string, number>>;
   /** Whether it serves; polled every 50 ms. */
   readonly answers: () => Promise<boolean>;
+  /** The address that `status` asks (200: it serves). Without one it counts as serving while its process runs. */
+  readonly health?: string;
   readonly startTimeoutMs?: number;
 };
 

@@ -6,6 +6,9 @@ export type Part = {
   /** The ports it needs, by name; the first is the one it is known by. */
   readonly ports: Readonly<Record<string, number>>;
   readonly stopSignal: NodeJS.Signals;
+  /** Remembered for `status`, see PartState. */
+  readonly health?: string;
+  readonly settings?: string;
   /** Whether it serves, asked of a process that already runs. */
   readonly answers: () => Promise<boolean>;
   /** Makes its folders and settings and starts it; does not wait. */

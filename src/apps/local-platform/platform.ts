@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Addresses, addressIn, refuseOtherRuntimes, requireReachable } from './environment.ts';
 import { explainFileError, LocalPlatformError } from './errors.ts';
 import { endPart, prepareFolders, serves, startPart } from './instance.ts';
@@ -7,8 +8,10 @@ import { ALL_PARTS, type ExtraProcess, type LocalPlatformOptions } from './optio
 import type { Part } from './part.ts';
 import { planParts } from './parts.ts';
 import { type InstancePaths, instancePaths } from './paths.ts';
+import { choosePort } from './ports.ts';
 import { awaitReady, endProcess, launchProcess, type ManagedProcess } from './processes.ts';
-import { readState } from './state.ts';
+import { isRunning } from './process-identity.ts';
+import { type InstanceState, readState } from './state.ts';
 import { join } from 'node:path';
 
 /** A running platform: where it answers, and how to end or hurt it. */
@@ -31,11 +34,16 @@ export type LocalPlatform = Addresses & {
 const PROBE_TIMEOUT_MS = 60_000;
 const EXTRA_START_TIMEOUT_MS = 60_000;
 
+/** A hash only: the settings hold secrets. */
+const settingsOf = ({ command, args, env }: ExtraProcess): string => createHash('sha256').update(JSON.stringify([command, args, env])).digest('hex');
+
 const extraPart = (extra: ExtraProcess, paths: InstancePaths): Part => ({
   name: extra.name,
   ports: extra.ports ?? {},
   stopSignal: 'SIGTERM',
   answers: extra.answers,
+  settings: settingsOf(extra),
+  ...(extra.health === undefined ? {} : { health: extra.health }),
   launch: () =>
     launchProcess({
       name: extra.name,
@@ -49,13 +57,17 @@ const extraPart = (extra: ExtraProcess, paths: InstancePaths): Part => ({
   ready: (managed) => awaitReady(managed, extra.answers, extra.startTimeoutMs ?? EXTRA_START_TIMEOUT_MS),
 });
 
+type Told = { readonly onStarted: (managed: ManagedProcess) => void; readonly say: (line: string) => void };
+
 /** Starts what does not serve. Returns what was started, also through `onStarted` so that a failure can undo it. */
-const bringUp = async (paths: InstancePaths, parts: readonly Part[], onStarted: (managed: ManagedProcess) => void): Promise<void> => {
+const bringUp = async (paths: InstancePaths, parts: readonly Part[], told: Told): Promise<void> => {
   const attempts = parts.map(async (part) => {
     const state = readState(paths.state).parts[part.name];
-    if (await serves(part, state)) return;
-    if (state !== undefined) await endProcess(part.name, state.identity, 'SIGKILL');
-    onStarted(await startPart(paths, part));
+    if (await serves(part, state, told.say)) return;
+    // One that answers but is not the one that is wanted drains first; one that is silent would not.
+    const isOther = state !== undefined && part.settings !== undefined && part.settings !== state.settings;
+    if (state !== undefined) await endProcess(part.name, state.identity, isOther ? state.stopSignal : 'SIGKILL');
+    told.onStarted(await startPart(paths, part));
   });
   // All are awaited before a failure is told: nothing may start behind the back of the clean-up.
   const failure = (await Promise.allSettled(attempts)).find((each) => each.status === 'rejected');
@@ -79,21 +91,28 @@ const checkEnvironment = async (options: LocalPlatformOptions): Promise<void> =>
 
 type Started = { readonly addresses: Addresses; readonly listeners: LocalPlatform['listeners']; readonly started: readonly ManagedProcess[] };
 
+/** Parts whose process is not the one of before: also one that came to nothing in the place of one that an earlier crash left behind. */
+const launchedSince = (before: InstanceState, now: InstanceState): readonly string[] =>
+  Object.entries(now.parts).filter(([name, { identity }]) => {
+    const earlier = before.parts[name]?.identity;
+    return earlier?.pid !== identity.pid || earlier.startedAt !== identity.startedAt;
+  }).map(([name]) => name);
+
 const startLocked = async (options: LocalPlatformOptions, paths: InstancePaths): Promise<Started> => {
   prepareFolders(paths);
   const started: ManagedProcess[] = [];
-  const launched = new Set(Object.keys(readState(paths.state).parts));
+  const before = readState(paths.state);
+  const told: Told = { onStarted: (managed) => started.push(managed), say: (line) => options.onProgress?.(line) };
   try {
     const { parts, addresses, listeners } = await planParts({ options, paths, state: readState(paths.state) });
     options.onProgress?.(`starting ${parts.map((part) => part.name).join(', ')}`);
-    await bringUp(paths, parts, (managed) => started.push(managed));
+    await bringUp(paths, parts, told);
     if (started.some(({ name }) => name.startsWith('kafka'))) await probeTransaction(addresses.kafka, PROBE_TIMEOUT_MS);
     const extras = (await options.extraProcesses?.(addresses)) ?? [];
-    await bringUp(paths, extras.map((extra) => extraPart(extra, paths)), (managed) => started.push(managed));
+    await bringUp(paths, extras.map((extra) => extraPart(extra, paths)), told);
     return { addresses, listeners, started };
   } catch (error) {
-    const ours = Object.keys(readState(paths.state).parts).filter((name) => !launched.has(name) || started.some((each) => each.name === name));
-    await stopParts(paths, ours);
+    await stopParts(paths, launchedSince(before, readState(paths.state)));
     throw error;
   }
 };
@@ -127,6 +146,14 @@ export const startLocalPlatform = async (options: LocalPlatformOptions = {}): Pr
     },
     heal: () => startLocalPlatform(options),
   };
+};
+
+/** The port of an extra process of an instance: that of the running one, else that of last time if it is free, else a free one. */
+export const keptPort = async (instance: string, name: string, key: string): Promise<number> => {
+  const state = readState(instancePaths(instance).state);
+  const part = state.parts[name];
+  const present = part !== undefined && isRunning(part.identity) ? part.ports[key] : undefined;
+  return present ?? choosePort({ part: name, asked: undefined, remembered: state.ports[`${name}.${key}`] });
 };
 
 /** Process ids by part, as the instance's state file knows them. */

@@ -8,6 +8,10 @@ export type PartState = {
   readonly identity: ProcessIdentity;
   readonly ports: Readonly<Record<string, number>>;
   readonly stopSignal: NodeJS.Signals;
+  /** Where an extra process tells that it serves: answers 200, else it does not. */
+  readonly health?: string;
+  /** Hash of what an extra process was started with; one that was started with other settings is not the one that is wanted. */
+  readonly settings?: string;
 };
 
 /** What an instance remembers: its processes, and every port it ever used, so that addresses survive a restart. */
@@ -28,11 +32,11 @@ const portsOf = (value: unknown): Record<string, number> =>
   Object.fromEntries(Object.entries(fieldsOf(value)).filter((entry): entry is [string, number] => Number.isInteger(entry[1])));
 
 const partOf = (value: unknown): PartState | undefined => {
-  const { identity, ports, stopSignal } = fieldsOf(value);
+  const { identity, ports, stopSignal, health, settings } = fieldsOf(value);
   const { pid, startedAt } = fieldsOf(identity);
   const signal = SIGNALS.find((each) => each === stopSignal);
   return typeof pid === 'number' && typeof startedAt === 'string' && signal !== undefined
-    ? { identity: { pid, startedAt }, ports: portsOf(ports), stopSignal: signal }
+    ? { identity: { pid, startedAt }, ports: portsOf(ports), stopSignal: signal, ...(typeof health === 'string' ? { health } : {}), ...(typeof settings === 'string' ? { settings } : {}) }
     : undefined;
 };
 
@@ -65,12 +69,14 @@ export const readState = (file: string): InstanceState => {
   }
 };
 
-/** Replaces a JSON file in one step, so that a reader or a crash never sees half of it. */
+const OWNER_ONLY = 0o600;
+
+/** Replaces a JSON file in one step, so that a reader or a crash never sees half of it. Addresses may hold passwords: only its owner reads it. */
 export const writeJson = (file: string, value: unknown): void => {
   const next = `${file}.${String(process.pid)}.new`;
   try {
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(next, `${JSON.stringify(value, undefined, 2)}\n`);
+    writeFileSync(next, `${JSON.stringify(value, undefined, 2)}\n`, { mode: OWNER_ONLY });
     renameSync(next, file);
   } catch (error) {
     rmSync(next, { force: true });

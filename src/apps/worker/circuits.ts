@@ -8,6 +8,7 @@ import type { Connection } from './connect.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 
 const OPS = 'ops';
+const TOLD_MAX = 1_000;
 
 /** The circuit breakers of this process, one per endpoint and credential, and what they share with other workers. */
 export type Circuits = {
@@ -22,7 +23,7 @@ const isCircuitRecord = (record: LogRecord): boolean => {
 };
 
 /** Reads `ops` from where an OPEN that still counts can lie; resolves when what was there at the beginning has been read. */
-const follow = async (connection: Connection, onChange: (change: OpsCircuitStateChanged) => void): Promise<readonly Subscription[]> => {
+const follow = async (connection: Connection, onChange: (change: OpsCircuitStateChanged, eventId: string) => void): Promise<readonly Subscription[]> => {
   const { log, names, codec, logger } = connection;
   const partitions = await log.partitionCount(names.ops);
   return Promise.all(Array.from({ length: partitions }, async (_, partition) => {
@@ -35,7 +36,7 @@ const follow = async (connection: Connection, onChange: (change: OpsCircuitState
         for (const record of batch.records) {
           if (record.value === null || !isCircuitRecord(record)) continue;
           const decoded = await decodeLearning(codec, record.value);
-          if (decoded.status === 'decoded') onChange(erase<OpsCircuitStateChanged>(decoded.payload()));
+          if (decoded.status === 'decoded') onChange(erase<OpsCircuitStateChanged>(decoded.payload()), decoded.envelope.eventId);
         }
         if (batch.nextOffset >= end) caughtUp();
       },
@@ -57,6 +58,8 @@ class SharedCircuits implements Circuits {
   readonly #breakers = new Map<string, CircuitBreaker>();
   /** OPENs of other workers by endpoint and credential, the newest of each: breakers that come later ask for them. */
   readonly #opened = new Map<string, OpsCircuitStateChanged>();
+  /** Ids of what this process told and has not read back: names say too little, a predecessor's OPEN counts although it had the same. */
+  readonly #told = new Set<string>();
   #subscriptions: readonly Subscription[] = [];
 
   constructor(connection: Connection, worker: string, publisher: Publisher) {
@@ -66,7 +69,7 @@ class SharedCircuits implements Circuits {
   }
 
   async open(): Promise<this> {
-    this.#subscriptions = await follow(this.#connection, (change) => this.#adopt(change));
+    this.#subscriptions = await follow(this.#connection, (change, eventId) => this.#adopt(change, eventId));
     return this;
   }
 
@@ -91,8 +94,8 @@ class SharedCircuits implements Circuits {
     await this.#publisher.close();
   }
 
-  #adopt(change: OpsCircuitStateChanged): void {
-    if (change.worker === this.#worker || change.to !== 'OPEN') return;
+  #adopt(change: OpsCircuitStateChanged, eventId: string): void {
+    if (this.#told.delete(eventId) || change.to !== 'OPEN') return;
     const key = `${change.endpoint}\n${change.credentialRef}`;
     this.#opened.set(key, change);
     const breaker = this.#breakers.get(key);
@@ -105,12 +108,20 @@ class SharedCircuits implements Circuits {
     if (remainingMs > 0) breaker.openFor(remainingMs);
   }
 
+  /** At most so many: one that was never committed is never read back. */
+  #remember(eventId: string): void {
+    this.#told.add(eventId);
+    if (this.#told.size > TOLD_MAX) for (const oldest of this.#told) { this.#told.delete(oldest); break; }
+  }
+
   #announce(change: CircuitChange): void {
     const { endpoint, credential, from, to, failures, atMs, isAdopted } = change;
     this.#connection.logger.warn('circuit changed', { endpoint, credential, from, to, failures, isAdopted });
     if (isAdopted) return;
     const payload = { endpoint, credentialRef: credential, worker: this.#worker, from, to, failures, at: atMs };
-    const fact = { topic: OPS, key: endpoint, event: event(opsCircuitStateChanged, payload), eventId: this.#connection.random.id() };
+    const eventId = this.#connection.random.id();
+    this.#remember(eventId);
+    const fact = { topic: OPS, key: endpoint, event: event(opsCircuitStateChanged, payload), eventId };
     this.#publisher.publish([fact]).catch((error: unknown) => {
       this.#connection.logger.error('a circuit’s change could not be told to other workers', { endpoint, to, reason: String(error) });
     });

@@ -101,6 +101,12 @@ const fileSettings = (environment: Environment): SettingsReader => {
   }
 };
 
+const orderSafetyOf = (settings: SettingsReader): OrderSafetyLimits => {
+  const limits = settings.over(DEFAULT_ORDER_SAFETY);
+  if (/^0*(\.0*)?$/.test(limits.orderValueMax)) throw new ConfigError(settings.at('orderValueMax'), 'zero would refuse every order; a value above zero is expected');
+  return limits;
+};
+
 const brokerOf = (settings: SettingsReader, environment: Environment): BrokerSettings => {
   settings.only(CONNECTION_SETTINGS);
   const venue = settings.textOr('venue', 'alpaca');
@@ -112,7 +118,7 @@ const brokerOf = (settings: SettingsReader, environment: Environment): BrokerSet
   return {
     brokerConnectionId: settings.text('id'), accountId: settings.text('accountId'), userId: settings.textOr('userId', 'user'), isVirtual: settings.flagOr('isVirtual', false),
     baseUrl, streamUrl: urlOf(streamUrl, settings.at('streamUrl'), ['ws:', 'wss:']), credential: settings.textOr('credential', 'ALPACA'),
-    symbols: settings.texts('symbols'), orderSafety: settings.group('orderSafety').over(DEFAULT_ORDER_SAFETY),
+    symbols: settings.texts('symbols'), orderSafety: orderSafetyOf(settings.group('orderSafety')),
   };
 };
 
@@ -135,6 +141,12 @@ const portOf = (environment: Environment): number | null => {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > PORT_MAX) throw new ConfigError('PORT', `${text} is no port number`);
   return port;
+};
+
+const flagOf = (environment: Environment, name: string): boolean => {
+  const text = given(environment, name) ?? 'false';
+  if (text !== 'true' && text !== 'false') throw new ConfigError(name, `${text} is neither true nor false`);
+  return text === 'true';
 };
 
 const logLevelOf = (environment: Environment): LogLevel => {
@@ -165,7 +177,7 @@ export const workerConfig = (environment: Environment): WorkerConfig => {
     registryUrl: urlOf(registryUrl, 'SCHEMA_REGISTRY_URL', HTTP),
     registryAuth: given(environment, 'SCHEMA_REGISTRY_AUTH'),
     namespace,
-    autoRegister: given(environment, 'CHORUS_REGISTER_SCHEMAS') === 'true',
+    autoRegister: flagOf(environment, 'CHORUS_REGISTER_SCHEMAS'),
     logLevel: logLevelOf(environment),
     port: portOf(environment),
     host: given(environment, 'HOST') ?? '127.0.0.1',

@@ -1,4 +1,4 @@
-import { assertLoopbackOrNamedAccount, createAlpacaGateway, createAlpacaTradeStream, withOrderSafety } from '#adapters/alpaca';
+import { assertLoopbackOrNamedAccount, createAlpacaGateway, createAlpacaTradeStream, isLoopbackUrl, withOrderSafety } from '#adapters/alpaca';
 import { createGroqGateway, createOpenaiGateway } from '#adapters/chat-completions';
 import { createAiDecision, type ModelGateway } from '#participants/ai-decision';
 import { createAnalytics } from '#participants/analytics';
@@ -78,8 +78,15 @@ const modelGateway = (model: ModelSettings, config: WorkerConfig, circuits: Circ
   return create({ baseUrl: model.baseUrl, apiKey: config.secret(`${model.credential}_API_KEY`), model: model.model, breaker: circuits.breakerOf(model.baseUrl, model.credential) });
 };
 
+/** Records name the configured account; where money is real it must be the one that the interlock then finds at the broker. */
+const requireNamedAccount = ({ brokerConnectionId, accountId, baseUrl, streamUrl }: BrokerSettings, named: string | undefined): void => {
+  if (named === undefined || accountId === named || [baseUrl, streamUrl].every(isLoopbackUrl)) return;
+  throw new ConfigError(`connections ${brokerConnectionId}`, `accountId is ${accountId}, but CHORUS_LIVE_TRADING names ${named}: set both to the account id that the broker reports`);
+};
+
 /** The broker behind a connection, within its account's safety limits; real money only for the account that is named. */
 const openBroker = async (settings: BrokerSettings, { config, connection, circuits }: Omit<Build, 'brokers' | 'sagas'>): Promise<Broker> => {
+  requireNamedAccount(settings, config.liveTradingAccountId);
   const key = { keyId: config.secret(`${settings.credential}_KEY_ID`), secret: config.secret(`${settings.credential}_SECRET_KEY`) };
   const bare = createAlpacaGateway({ baseUrl: settings.baseUrl, ...key, breaker: circuits.breakerOf(settings.baseUrl, settings.credential) });
   await assertLoopbackOrNamedAccount({

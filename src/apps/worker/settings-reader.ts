@@ -76,12 +76,17 @@ export class SettingsReader {
     return erase<Defaults>(merged);
   }
 
+  #number(name: string, fallback: number): number {
+    const value = this.#values[name];
+    // Where the default is whole (milliseconds, counts, permille) nothing else makes sense; a multiplier may be 1.5.
+    const isWhole = Number.isSafeInteger(fallback) && name !== 'multiplier';
+    if (typeof value === 'number' && value >= 0 && (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value))) return value;
+    throw new ConfigError(this.at(name), `a ${isWhole ? 'whole ' : ''}number that is not negative is expected, got ${kindOf(value)}`);
+  }
+
   #like(name: string, fallback: unknown): unknown {
     const value = this.#values[name];
-    if (typeof fallback === 'number') {
-      if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-      throw new ConfigError(this.at(name), `a number that is not negative is expected, got ${kindOf(value)}`);
-    }
+    if (typeof fallback === 'number') return this.#number(name, fallback);
     // Decimals are texts; a number is taken as it was written.
     const text = typeof value === 'number' ? String(value) : value;
     if (typeof fallback === 'string' && typeof text === 'string' && /^\d+(\.\d+)?$/.test(text)) return text;

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Registry } from 'prom-client';
 import type { ParticipantDefinition } from '#saga-core';
-import { createWorker, type ParticipantStatus, type TaskLimits } from '#saga-core/runtime';
+import { createWorker, type ParticipantStatus, type TaskLimits, type Worker } from '#saga-core/runtime';
 import { type Circuits, openCircuits } from './circuits.ts';
 import type { WorkerConfig } from './config.ts';
 import { connect, type Connection } from './connect.ts';
@@ -30,22 +32,30 @@ export type StartWorkerOptions = {
   readonly limits?: Partial<TaskLimits>;
 };
 
-type Open = { readonly connection: Connection; readonly circuits: Circuits | null; readonly http: WorkerHttp | null };
+const HOST_CHARACTERS_MAX = 63;
+const NAME_BYTES = 4;
 
-const closeAll = async ({ http, circuits, connection }: Open): Promise<void> => {
+type Open = { readonly connection: Connection; readonly circuits: Circuits | null; readonly worker: Worker | null; readonly http: WorkerHttp | null };
+
+const closeAll = async ({ http, worker, circuits, connection }: Open): Promise<void> => {
+  // Before its HTTP: a worker that drains is asked how it is doing.
+  await worker?.stop();
   await http?.close();
   await circuits?.close();
   await connection.close();
 };
 
+/** Who this process is among all that ever ran: in containers neither pid nor, at times, host name tells one from its successor. */
+const newWorkerName = (): string => `${hostname().slice(0, HOST_CHARACTERS_MAX)}-${process.pid}-${randomBytes(NAME_BYTES).toString('hex')}`;
+
 /** Composes and starts a worker; resolves when every participant is live. A failed start leaves nothing open. */
 export const startWorker = async (options: StartWorkerOptions): Promise<RunningWorker> => {
   const { config } = options;
-  const name = `worker-${process.pid}`;
+  const name = newWorkerName();
   const logger = options.logger ?? logOn(createPino({ level: config.logLevel, name: 'chorus-worker' }));
   const { kafka, registryUrl, registryAuth, namespace, autoRegister } = config;
   const connection = await connect({ kafka, registryUrl, registryAuth, namespace, autoRegister, logger });
-  let open: Open = { connection, circuits: null, http: null };
+  let open: Open = { connection, circuits: null, worker: null, http: null };
   try {
     const circuits = await openCircuits(connection, name);
     open = { ...open, circuits };
@@ -54,6 +64,7 @@ export const startWorker = async (options: StartWorkerOptions): Promise<RunningW
       participants, log: connection.log, codec: connection.codec, clock: connection.clock, random: connection.random, namespace, name, logger,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
+    open = { ...open, worker };
     let isStopping = false;
     const metrics = createMetrics({ connection, worker, participants, circuits: () => circuits.all() });
     const http = config.port === null ? null : await serveWorker({ port: config.port, host: config.host, worker, metrics, isStopping: () => isStopping });
@@ -64,7 +75,6 @@ export const startWorker = async (options: StartWorkerOptions): Promise<RunningW
     let stopping: Promise<void> | null = null;
     const stop = async (): Promise<void> => {
       isStopping = true;
-      await worker.stop();
       await closeAll(running);
       logger.info('worker has left', { worker: name });
     };

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Addresses, down, localFile, status, upDetached } from '#apps/local-platform';
+import { type Addresses, down, isNamedIn, localFile, status, upDetached, withoutPassword } from '#apps/local-platform';
 import { planLocalPrograms, type LocalPrograms } from '../local-programs.ts';
 import { readLocalFile } from '../local-file.ts';
 import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
@@ -16,16 +16,20 @@ const up = async (options: UpOptions): Promise<void> => {
   };
   const extras = (): Readonly<Record<string, unknown>> => {
     const programs: LocalPrograms | null = planned;
-    return programs === null ? { namespace } : { namespace, workers: [programs.worker], simulators: programs.simulators };
+    // With --only infra what runs of the rest stays as it was.
+    return programs === null ? {} : { namespace, workers: [programs.worker], simulators: programs.simulators };
   };
   const platform = await upDetached({
     onProgress: (line) => { if (options.json !== true) process.stderr.write(`${line}\n`); },
     ...(options.only === 'infra' ? {} : { extraProcesses }),
   }, extras);
   const local = readLocalFile();
-  const value = { kafka: platform.kafka, registry: platform.registry, database: platform.database, namespace, workers: local.workers, simulators: local.simulators, started: platform.started };
+  // The password of the local database is known to all; that of a server that the environment names is nobody's business.
+  const database = isNamedIn(process.env, 'database') ? withoutPassword(platform.database) : platform.database;
+  const registry = withoutPassword(platform.registry);
+  const value = { kafka: platform.kafka, registry, database, namespace, workers: local.workers, simulators: local.simulators, started: platform.started };
   answer(options, value, () => [
-    `kafka      ${platform.kafka.join(',')}`, `registry   ${platform.registry}`, `database   ${platform.database}`, `namespace  ${namespace}`,
+    `kafka      ${platform.kafka.join(',')}`, `registry   ${registry}`, `database   ${database}`, `namespace  ${namespace}`,
     ...local.workers.map((url) => `worker     ${url}`), ...Object.entries(local.simulators).map(([name, url]) => `${name.padEnd(10)} ${url}`),
     platform.started.length === 0 ? 'everything was running' : `started ${platform.started.join(', ')}; addresses in ${localFile()}`,
   ].join('\n'));

@@ -1,10 +1,23 @@
 import type { Command } from 'commander';
 import { createReadModels } from '#adapters/postgres';
-import { allProjections, createProjector, rebuildProjection } from '#apps/projector';
+import { allProjections, createProjector, type Projector, rebuildProjection } from '#apps/projector';
 import { createPino, logOn } from '#apps/worker';
 import { withConnection, withDatabase } from '../environment.ts';
-import { answer, type OutputOptions, table, WrongUse } from '../output.ts';
+import { type HealthServer, type Readiness, serveHealth } from '../health-server.ts';
+import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
 import { untilSignal } from './worker.ts';
+
+/** Not ready while a lane stands still, for whatever reason: then its read model grows older. */
+const readinessOf = (projector: Projector): Readiness => {
+  const standing = projector.status().flatMap(({ projection, lanes }) => lanes.flatMap(({ topic, partition, error }) => (error === null ? [] : [{ projection, topic, partition, error }])));
+  return { isReady: standing.length === 0, detail: standing };
+};
+
+const serveOn = (port: string | undefined, readiness: () => Readiness): Promise<HealthServer> | null => {
+  if (port === undefined || port === '') return null;
+  if (!/^\d{1,5}$/.test(port)) throw new CommandFailed(`PORT: ${port} is no port number`);
+  return serveHealth({ port: Number(port), host: process.env['HOST'] ?? '127.0.0.1', readiness });
+};
 
 const run = (options: OutputOptions): Promise<void> =>
   withConnection((connection) => withDatabase(async (database, namespace) => {
@@ -12,8 +25,11 @@ const run = (options: OutputOptions): Promise<void> =>
     const { log, codec } = connection;
     const projector = createProjector({ log, codec, database, namespace, projections: allProjections, logger: logOn(createPino({ level: 'info', name: 'chorus-projector' })) });
     await projector.start();
-    answer(options, { projections: allProjections.map(({ name }) => name) }, () => `projecting ${allProjections.map(({ name }) => name).join(', ')}`);
+    // Only now: before its first partitions are assigned it has nothing that could stand still.
+    const health = await serveOn(process.env['PORT'], () => readinessOf(projector));
+    answer(options, { projections: allProjections.map(({ name }) => name), url: health?.url ?? null }, () => `projecting ${allProjections.map(({ name }) => name).join(', ')}`);
     await ending;
+    await health?.close();
     await projector.stop();
   }));
 

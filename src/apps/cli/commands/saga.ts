@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { createReadModels } from '#adapters/postgres';
 import { mermaidSequence, timelineText } from '#apps/saga-diagram';
@@ -10,11 +9,18 @@ import type { SagaDefinition, StartOf } from '#saga-core';
 import { createClient, type OperatorOrder, type SagaClient } from '#saga-core/runtime';
 import { describeSaga, mermaidStates, renderSaga } from '../describe.ts';
 import { withConnection, withDatabase } from '../environment.ts';
-import { instancesOf, renderInstance } from '../instance-view.ts';
+import { INSTANCE_STATUSES, instancesOf, renderInstance } from '../instance-view.ts';
+import { loginName } from '../login-name.ts';
 import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
 import { CONTEXTS, sagaOfType, SAGAS } from '../sagas.ts';
 
 const STANDARD_INPUT = 0;
+/** As the read models have them: PENDING until the first step was begun. */
+const LISTED_STATUSES = ['PENDING', ...INSTANCE_STATUSES] as const;
+/** What a correlation id is, at every entrance; told before anything is connected. */
+const CORRELATION_ID = /^[A-Za-z0-9_-]{1,32}$/;
+/** Confluent wire format: a zero byte and a schema id of four. */
+const WIRE_PREFIX_BYTES = 5;
 const WATCH_EVERY_MS = 1_000;
 const LIST_MAX = 100;
 
@@ -32,6 +38,19 @@ const jsonOf = (file: string): unknown => {
     if (error instanceof CommandFailed) throw error;
     throw new CommandFailed(`--input ${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+};
+
+/** A saga's id as the user wrote it; anything that cannot be one is wrong use. */
+const requireId = (id: string, where: string): string => {
+  if (CORRELATION_ID.test(id)) return id;
+  throw new WrongUse(`${where} ${JSON.stringify(id)}: an id is 1 to 32 of A-Z, a-z, 0-9, _ and -`);
+};
+
+/** A signal's payload is passed on as it is, so what no reader could decode is refused here. */
+const payloadOf = (file: string): Buffer => {
+  const bytes = inputOf(file);
+  if (bytes.length >= WIRE_PREFIX_BYTES && bytes[0] === 0) return bytes;
+  throw new WrongUse(`--input ${file}: bytes in Confluent wire format are expected (a zero byte, a schema id of four bytes, the Avro body), not ${bytes.length === 0 ? 'an empty file' : 'text or other bytes'}`);
 };
 
 const withClient = <Result>(work: (client: SagaClient, connection: Connection) => Promise<Result>): Promise<Result> =>
@@ -64,6 +83,7 @@ const definitionOf = (records: readonly ReadRecord[], id: string): SagaDefinitio
 type StartOptions = OutputOptions & { readonly input: string; readonly id?: string; readonly wait?: boolean };
 const start = (type: string, options: StartOptions): Promise<void> => {
   const saga = sagaOfType(type);
+  if (options.id !== undefined) requireId(options.id, '--id');
   const input = erase<StartOf<SagaDefinition>>(jsonOf(options.input));
   return withClient(async (client) => {
     const handle = await client.start(saga, input, options.id === undefined ? {} : { id: options.id });
@@ -74,11 +94,18 @@ const start = (type: string, options: StartOptions): Promise<void> => {
 };
 
 const signal = (id: string, name: string, options: OutputOptions & { readonly input?: string }): Promise<void> => {
-  const payload = options.input === undefined ? null : inputOf(options.input);
+  requireId(id, 'saga signal');
+  const payload = options.input === undefined ? null : payloadOf(options.input);
   return withClient(async (client, connection) => {
     await client.signal(definitionOf(await recordsOf(connection, id), id), id, name, payload);
     answer(options, { correlationId: id, signal: name }, () => `${name} told to ${id}`);
   });
+};
+
+const statusOf = (text: string | undefined): string | undefined => {
+  const status = text?.toUpperCase();
+  if (status === undefined || LISTED_STATUSES.some((known) => known === status)) return status;
+  throw new WrongUse(`--status ${String(text)}: there are ${LISTED_STATUSES.join(', ').toLowerCase()}`);
 };
 
 type ListOptions = OutputOptions & { readonly type?: string; readonly status?: string; readonly since?: string; readonly symbol?: string; readonly limit: string };
@@ -87,8 +114,9 @@ const list = (options: ListOptions): Promise<void> => {
   if (since !== null && Number.isNaN(since)) throw new WrongUse(`--since ${String(options.since)}: an ISO-8601 time is expected`);
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) throw new WrongUse(`--limit ${options.limit}: a whole number above zero is expected`);
+  const status = statusOf(options.status);
   return withDatabase(async (database, namespace) => {
-    const where = Object.fromEntries([['type', options.type], ['status', options.status?.toUpperCase()], ['symbol', options.symbol]].flatMap(([name, value]) => (name === undefined || value === undefined ? [] : [[name, value]])));
+    const where = Object.fromEntries([['type', options.type], ['status', status], ['symbol', options.symbol]].flatMap(([name, value]) => (name === undefined || value === undefined ? [] : [[name, value]])));
     const rows = await createReadModels({ database, namespace }).select({
       table: 'sagas', where, ...(since === null ? {} : { since: { column: 'started_at', value: since } }), orderBy: [{ column: 'started_at', direction: 'desc' }], limit,
     });
@@ -122,11 +150,12 @@ const describe = (type: string, options: OutputOptions & { readonly mermaid?: bo
   answer(options, { ...description, mermaid }, () => (options.mermaid === true ? mermaid : renderSaga(description)));
 };
 
-type OrderOptions = OutputOptions & { readonly step?: string; readonly item?: string; readonly subSaga?: string; readonly reason: string; readonly as: string };
+type OrderOptions = OutputOptions & { readonly step?: string; readonly item?: string; readonly subSaga?: string; readonly reason: string; readonly as?: string };
 const order = (action: OperatorOrder['action']) => (id: string, options: OrderOptions): Promise<void> =>
   withClient(async (client, connection) => {
     const saga = definitionOf(await recordsOf(connection, id), id);
-    const { step, item, subSaga, reason, as: user } = options;
+    const { step, item, subSaga, reason } = options;
+    const user = options.as ?? loginName();
     if (subSaga !== undefined && !SAGAS.some(({ type }) => type === subSaga)) throw new WrongUse(`--sub-saga ${subSaga}: there is no such saga type`);
     await client.order(saga, id, { action, user, reason, ...(step === undefined ? {} : { step }), ...(item === undefined ? {} : { stepItem: item }), ...(subSaga === undefined ? {} : { subSaga }) });
     answer(options, { correlationId: id, action, step: step ?? null, user, reason }, () => `${action} ordered for ${id}${step === undefined ? '' : `, step ${step}`} by ${user}; where it does not apply it is void`);
@@ -144,14 +173,14 @@ export const addSagaCommands = (program: Command): void => {
   const saga = program.command('saga').description('start, watch and mend sagas');
   saga.command('start').argument('<type>').description('start a saga; prints its id').requiredOption('--input <file>', 'JSON of the start event, - for standard input')
     .option('--id <correlationId>', 'the same id starts once').option('--wait', 'wait for its end; exit 1 unless it completed').option('--json', 'answer as JSON').action(start);
-  saga.command('signal').argument('<id>').argument('<name>').description('tell a running saga something').option('--input <file>', 'payload as encoded bytes, - for standard input').option('--json', 'answer as JSON').action(signal);
-  saga.command('list').description('sagas by the read models, newest first').option('--type <type>').option('--status <status>').option('--since <time>', 'ISO-8601').option('--symbol <symbol>')
+  saga.command('signal').argument('<id>').argument('<name>').description('tell a running saga something').option('--input <file>', 'payload in Confluent wire format, - for standard input').option('--json', 'answer as JSON').action(signal);
+  saga.command('list').description('sagas by the read models, newest first').option('--type <type>').option('--status <status>', LISTED_STATUSES.join(', ').toLowerCase()).option('--since <time>', 'ISO-8601').option('--symbol <symbol>')
     .option('--limit <count>', 'at most so many', String(LIST_MAX)).option('--json', 'answer as JSON').action(list);
   saga.command('show').argument('<id>').description('timeline of a saga and what is left to do, from its records').option('--mermaid', 'its sequence diagram').option('--watch', 'show again until it has ended')
     .option('--json', 'answer as JSON').action(show);
   saga.command('describe').argument('<type>').description('steps, owners, limits and compensations of a saga type').option('--mermaid', 'only the state diagram').option('--json', 'answer as JSON').action(describe);
   for (const action of Object.keys(ORDERS).filter(isAction)) {
     saga.command(action).argument('<id>').description(ORDERS[action]).option('--step <step>').option('--item <item>', 'one item of the step').option('--sub-saga <type>', 'the sub-saga under this id that is meant')
-      .requiredOption('--reason <text>').option('--as <name>', 'who orders it', userInfo().username).option('--json', 'answer as JSON').action(order(action));
+      .requiredOption('--reason <text>').option('--as <name>', 'who orders it; default: the login name').option('--json', 'answer as JSON').action(order(action));
   }
 };

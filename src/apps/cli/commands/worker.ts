@@ -1,17 +1,37 @@
 import type { Command } from 'commander';
-import { participantNames, startWorker, workerConfig } from '#apps/worker';
+import { type ParticipantName, PARTICIPANT_NAMES, participantNames, startWorker, workerConfig } from '#apps/worker';
 import { effectiveEnvironment } from '../environment.ts';
-import { answer, CommandFailed, type OutputOptions, table } from '../output.ts';
+import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
 import { workerUrls } from './platform.ts';
 
-/** Resolves with the first signal that asks the process to end. */
+const SAME_SIGNAL_MS = 1_000;
+const INTERRUPTED = 130;
+/** How long a worker may take to answer: `recover` takes its partitions over again, which reads them. */
+const ANSWER_TIMEOUT_MS = 60_000;
+
+/** Resolves with the first signal that asks the process to end. One that comes again within a second is the same Ctrl-C, told by terminal and wrapper; later it ends the process at once. */
 export const untilSignal = (): Promise<string> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
+    let firstAtMs: number | null = null;
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        firstAtMs ??= performance.now();
+        if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(INTERRUPTED);
+        resolve(signal);
+      });
+    }
   });
 
+const namesOf = (text: string): readonly ParticipantName[] => {
+  try {
+    return participantNames(text);
+  } catch (error) {
+    throw new WrongUse(error instanceof Error ? error.message : String(error));
+  }
+};
+
 const run = async (options: OutputOptions & { readonly participants: string }): Promise<void> => {
-  const participants = participantNames(options.participants);
+  const participants = namesOf(options.participants);
   const ending = untilSignal();
   const worker = await startWorker({ config: workerConfig(effectiveEnvironment()), participants });
   answer(options, { name: worker.name, participants, url: worker.url }, () => `${worker.name} runs ${participants.join(', ')}${worker.url === null ? '' : ` at ${worker.url}`}`);
@@ -23,7 +43,7 @@ type Asked = OutputOptions & { readonly workers?: string; readonly participant?:
 type Reply = { readonly worker: string; readonly participant: string; readonly body: unknown };
 
 const fetchJson = async (url: string, method: 'GET' | 'POST'): Promise<unknown> => {
-  const response = await fetch(url, { method }).catch((error: unknown) => { throw new CommandFailed(`${url} does not answer: ${error instanceof Error ? error.message : String(error)}`); });
+  const response = await fetch(url, { method, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) }).catch((error: unknown) => { throw new CommandFailed(`${url} does not answer: ${error instanceof Error ? error.message : String(error)}`); });
   if (!response.ok) throw new CommandFailed(`${method} ${url} answered ${response.status}: ${await response.text()}`);
   return response.json();
 };
@@ -35,6 +55,9 @@ const participantsOf = async (worker: string): Promise<readonly string[]> => {
 
 /** Sends an admin message to every participant of every worker, or to the one that is named. */
 const ask = async (message: 'stats' | 'recover', options: Asked): Promise<readonly Reply[]> => {
+  if (options.participant !== undefined && !PARTICIPANT_NAMES.some((name) => name === options.participant)) {
+    throw new WrongUse(`--participant ${options.participant}: there are ${PARTICIPANT_NAMES.join(', ')}`);
+  }
   const replies: Reply[] = [];
   for (const worker of workerUrls(options.workers)) {
     for (const participant of await participantsOf(worker)) {
