@@ -18,7 +18,7 @@ const json = (status: number, value: unknown): Answer => ({ status, type: 'appli
 const problem = (status: number, title: string, detail: string): Answer =>
   ({ status, type: 'application/problem+json', body: `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n` });
 
-const isReady = (statuses: readonly ParticipantStatus[]): boolean => statuses.every(({ tasks, liveTasks }) => tasks === liveTasks);
+const isReady = (statuses: readonly ParticipantStatus[]): boolean => statuses.length > 0 && statuses.every(({ isReady: isOne }) => isOne);
 
 const admin = async (message: string, participant: string, worker: Worker): Promise<Answer> => {
   const status = worker.status().find((candidate) => candidate.participant === participant);

@@ -46,6 +46,7 @@ export class Committer {
   #isRunning = false;
   #isScheduled = false;
   #isDead = false;
+  #isClosing = false;
   /** What poison concerned: nothing more is written of it. */
   readonly #parked = new Set<string>();
   #idle: Promise<void> = Promise.resolve();
@@ -60,7 +61,7 @@ export class Committer {
    * False: it is over, and the item is dropped.
    */
   submit(item: OutboxItem): boolean {
-    if (this.#isDead) return false;
+    if (this.#isDead || this.#isClosing) return false;
     this.#queue.push(item);
     this.kick();
     return true;
@@ -76,11 +77,15 @@ export class Committer {
     });
   }
 
-  /** Ends the committer after the transaction under way; what is queued is dropped. */
+  /** Takes nothing more, commits what is queued, and ends. Nothing that a vendor has answered already is dropped. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    // A run that was asked for in this turn begins first.
+    await Promise.resolve();
+    await this.#idle;
+    if (!this.#isDead && this.#queue.length > 0) await this.#run().catch(() => undefined);
     this.#isDead = true;
     this.#queue = [];
-    await this.#idle;
   }
 
   async #run(): Promise<void> {

@@ -66,6 +66,8 @@ export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): 
   const found = run.isReconciledFirst ? await reconcile(clock, run) : null;
   // The process stood still, or the look-up took the whole limit: a call now might come after somebody else's conclusion.
   if (found?.status === 'absent' && clock.monotonicMillis() >= untilMs) return transient(`the limit of ${run.limitMs} ms passed before the call`);
+  // The task ended during the look-up: whoever succeeds it calls.
+  if (found?.status === 'absent' && call.signal.aborted) return transient('the task ended before the call');
   let result: Reconciled = found === null || found.status === 'absent' ? await call.run<StepResult>(leftMs(), (signal) => handler.execute(context, signal), unknown) : found;
   for (let polls = 0; result.status === 'pending' && polls < POLLS_MAX && !call.signal.aborted; polls++) {
     await sleep(clock, Math.min(result.pollAfterMs, leftMs()));

@@ -96,7 +96,7 @@ export class EntityTask {
     if (this.#isOver) return;
     this.#isLive = true;
     for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
-    for (const keyed of this.#states.all()) this.#afterChange(keyed);
+    for (const keyed of this.#states.all()) this.#follow(keyed);
     this.#subscription = environment.reader.subscribe({ ...this.#commandsAt, offset: this.#nextOffset }, {
       onBatch: (batch) => this.#onBatch(batch),
       onError: (error) => this.#end({ code: 'READ_ERROR', message: `${definition.name} ${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
@@ -109,7 +109,10 @@ export class EntityTask {
     await this.#writer.close();
     const held = [...this.#held.values()];
     this.#held.clear();
-    await Promise.all(held.map((resource) => resource.close()));
+    // Whatever a resource has to complain of, the others are closed and the group is left.
+    for (const closed of await Promise.allSettled(held.map((resource) => resource.close()))) {
+      if (closed.status === 'rejected') this.#options.environment.logger.error('a held resource cannot be closed', { entity: this.#options.definition.name, reason: messageOf(closed.reason) });
+    }
   }
 
   #close(): void {
@@ -164,7 +167,9 @@ export class EntityTask {
     const { ref, phase } = callerOf(record, decoded.envelope);
     if (ref === null || phase === null) return;
     const why = `entity ${definition.name}: ${reason}`;
-    this.#outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written);
+    // A caller that nobody can be told of (a topic that this participant does not write to) must not take the partition with it.
+    const told = caught(() => this.#outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written));
+    if (!told.ok) environment.logger.error('the step of a refused command cannot be told', { topic: record.topic, partition: record.partition, offset: record.offset, sagaId: ref.correlationId, reason: told.fault });
   }
 
   #touched(key: string): Keyed {
@@ -179,7 +184,9 @@ export class EntityTask {
     if (decoded.status === 'undecodable') return this.#refuse(request, decoded.reason, written);
     const key = keyTextOf(record);
     if (decoded.type === entityTick.name) this.#ticksUnderWay.delete(key);
-    const keyed = this.#touched(key);
+    const touched = caught(() => this.#touched(key));
+    if (!touched.ok) return this.#refuse(request, touched.fault, written);
+    const keyed = touched.value;
     const before = { ...keyed };
     const mark = written.length;
     const handled = caught(() => {
@@ -200,7 +207,13 @@ export class EntityTask {
     const handler = definition.commands.find((candidate) => candidate.type.name === type);
     if (!isTick && handler === undefined) throw new Error(`entity ${definition.name} has no command ${type}`);
     const caller = callerOf(record, envelope);
-    const context: EntityContext = { key: keyed.key, nowMillis: Math.max(keyed.observedAtMs, record.timestampMs), commandId: envelope.eventId, caller: caller.ref, phase: caller.phase };
+    const nowMillis = Math.max(keyed.observedAtMs, record.timestampMs);
+    // What was due when the tick was sent may have been put off, or done, by a command before it, or by an earlier tick.
+    if (isTick && !isDue(definition.wakeAt?.(keyed.state) ?? null, nowMillis)) {
+      keyed.observedAtMs = nowMillis;
+      return;
+    }
+    const context: EntityContext = { key: keyed.key, nowMillis, commandId: envelope.eventId, caller: caller.ref, phase: caller.phase };
     const decision: EntityDecision<unknown> = isTick ? (definition.onTick?.(keyed.state, context) ?? { state: keyed.state }) : (handler?.handle(keyed.state, payload(), context) ?? { state: keyed.state });
     keyed.state = decision.state;
     keyed.version++;
@@ -210,6 +223,7 @@ export class EntityTask {
 
   #write(keyed: Keyed, decision: EntityDecision<unknown>, caller: Caller, commandId: string, written: RecordToWrite[]): void {
     for (const addressed of decision.events ?? []) this.#append(keyed, written, (chain) => this.#records.addressed(addressed.to, chain, addressed.event));
+    if (decision.outcome !== undefined && caller.phase !== null && !OUTCOMES[caller.phase].has(decision.outcome.status)) throw new Error(`the handler answers a step's ${caller.phase} with "${decision.outcome.status}"`);
     if (decision.outcome !== undefined && caller.ref !== null && caller.phase !== null) this.#outcome(keyed, { ref: caller.ref, phase: caller.phase }, decision.outcome, written);
     for (const answer of decision.answers ?? []) this.#outcome(keyed, { ref: answer.to, phase: 'execute' }, answer.outcome, written);
     let index = 0;
@@ -274,8 +288,14 @@ export class EntityTask {
   }
 
   #onCommitted(changed: readonly Keyed[], offset: number): void {
-    for (const keyed of changed) this.#afterChange(keyed);
+    for (const keyed of changed) this.#follow(keyed);
     if (!this.#isOver) this.#lag.reached(offset, () => this.#committer?.kick());
+  }
+
+  /** A fault of the definition's own functions is its key's: the partition goes on. */
+  #follow(keyed: Keyed): void {
+    const followed = caught(() => this.#afterChange(keyed));
+    if (!followed.ok) this.#options.environment.logger.error('an entity\'s timer or resource cannot follow its state', { entity: this.#options.definition.name, key: keyed.key, reason: followed.fault });
   }
 
   /** Timers and held resources follow what is committed. */
@@ -293,7 +313,8 @@ export class EntityTask {
   #onDue(keys: readonly string[]): void {
     if (!this.#isLive) return;
     for (const key of keys) {
-      const wakeAtMs = this.#options.definition.wakeAt?.(this.#states.get(key).state) ?? null;
+      const asked = caught(() => this.#options.definition.wakeAt?.(this.#states.get(key).state) ?? null);
+      const wakeAtMs = asked.ok ? asked.value : null;
       if (wakeAtMs === null || this.#ticksUnderWay.has(key)) continue;
       // Put off since the timer was set.
       if (wakeAtMs > this.#options.environment.clock.nowMillis()) {
@@ -312,6 +333,14 @@ export class EntityTask {
     this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null });
   }
 }
+
+const isDue = (wakeAtMs: number | null, nowMs: number): boolean => wakeAtMs !== null && wakeAtMs <= nowMs;
+
+/** What may answer which call. */
+const OUTCOMES: Readonly<Record<'execute' | 'compensate', ReadonlySet<string>>> = {
+  execute: new Set(['completed', 'failed']),
+  compensate: new Set(['compensated', 'ambiguous', 'terminal']),
+};
 
 type Request = { readonly record: LogRecord; readonly decoded: Awaited<ReturnType<typeof decodeLearning>> };
 const keyTextOf = ({ key }: LogRecord): string => (key === null ? '' : Buffer.from(key).toString('utf8'));

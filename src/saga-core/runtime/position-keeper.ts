@@ -202,7 +202,9 @@ export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: 
     return positions.readable(key);
   }
   const decoded = await decodeLearning(into.codec, record.value);
-  const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, into.catalogue) : null;
+  // Passing over it could lose an instance whose records the watermark has passed.
+  if (decoded.status !== 'decoded') throw new Error(`checkpoint ${key} at offset ${record.offset}: ${decoded.reason}`);
+  const loaded = readCheckpoint(key, decoded, into.catalogue);
   switch (loaded?.kind) {
     case 'instance':
       table.restore(loaded.entry);

@@ -31,7 +31,7 @@ export type SagaActionsOptions = {
   /** Asks `decide` again at this instant. */
   readonly wakeAt: (entry: Entry, atMs: number) => void;
   readonly sagaOf: (type: string) => SagaDefinition | undefined;
-  /** When this task went live: calls of predecessors may be on the wire until their limits have passed since. */
+  /** When this task went live, monotonic milliseconds: calls of predecessors may be on the wire until their limits have passed since. */
   readonly liveSinceMs: () => number;
 };
 
@@ -212,7 +212,9 @@ export class SagaActions {
 
   /** From then on no call of a predecessor is on the wire. */
   #finalAtMs(limitMs: number): number {
-    return this.#options.liveSinceMs() + 2 * limitMs;
+    const { clock } = this.#options.environment;
+    // Elapsed time is monotonic: a wall clock that jumps must not end the grace.
+    return clock.nowMillis() + this.#options.liveSinceMs() + 2 * limitMs - clock.monotonicMillis();
   }
 
   #isBefore(atMs: number): boolean {

@@ -270,7 +270,7 @@ export class SagaTask {
 
   #goLive(): void {
     this.#isLive = true;
-    this.#liveSinceMs = this.#options.environment.clock.nowMillis();
+    this.#liveSinceMs = this.#options.environment.clock.monotonicMillis();
     for (const entry of this.#table.entries()) markSuspects(entry);
     for (const entry of [...this.#table.entries()]) this.#decide(entry);
     this.#resolveLive?.();

@@ -28,7 +28,7 @@ export type WorkerOptions = {
 };
 
 /** What one participant of a worker is doing, for health and metrics. */
-export type ParticipantStatus = { readonly participant: string; readonly counters: Readonly<Counters>; readonly tasks: number; readonly liveTasks: number; readonly openInstances: number };
+export type ParticipantStatus = { readonly participant: string; readonly counters: Readonly<Counters>; readonly tasks: number; readonly liveTasks: number; /** Assigned, and live on every partition of the assignment: false before the first one, while the group rebalances, and while a task is taken over again. */ readonly isReady: boolean; readonly openInstances: number };
 
 /** A running worker: participants whose partitions it shares with other workers of the same groups. */
 export type Worker = {
@@ -104,6 +104,8 @@ class ParticipantHost {
   readonly #restarts = new Map<string, Cancel>();
   readonly #attempts = new Map<string, number>();
   #assigned = new Set<string>();
+  /** The group has said what is ours, even where that is nothing. */
+  #hasAssignment = false;
   #membership: Membership | null = null;
   /** When the first join was asked for. */
   #joinedAtMs = 0;
@@ -140,8 +142,13 @@ class ParticipantHost {
       counters: this.#counters,
       tasks: tasks.length,
       liveTasks: tasks.filter((task) => task.isLive).length,
+      isReady: this.#isReady(),
       openInstances: tasks.reduce((sum, task) => sum + (task.openCount ?? 0), 0),
     };
+  }
+
+  #isReady(): boolean {
+    return !this.#isStopped && this.#hasAssignment && [...this.#assigned].every((key) => this.#tasks.get(key)?.isLive === true);
   }
 
   async start(): Promise<void> {
@@ -164,7 +171,10 @@ class ParticipantHost {
       isConfirmedOwner: () => this.#isConfirmedOwner(),
     };
     // A participant that neither owns a step nor keeps an entity has nothing to be assigned.
-    if (topics.length === 0) return;
+    if (topics.length === 0) {
+      this.#hasAssignment = true;
+      return;
+    }
     this.#joinedAtMs = options.clock.monotonicMillis();
     await new Promise<void>((resolve, reject) => {
       options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
@@ -220,6 +230,7 @@ class ParticipantHost {
     if (this.#isStopped) return;
     const assigned = new Map(assignment.partitions.map((partition) => [partitionKey(partition), partition]));
     this.#assigned = new Set(assigned.keys());
+    this.#hasAssignment = true;
     const lost = [...this.#tasks].filter(([key]) => !assigned.has(key));
     await Promise.all(lost.map(([key]) => this.#stopTask(key)));
     await Promise.all([...assigned].filter(([key]) => !this.#tasks.has(key)).map(([key, { topic, partition }]) => this.#startTask(key, topic, partition)));
@@ -227,6 +238,7 @@ class ParticipantHost {
 
   async #onLost(): Promise<void> {
     this.#assigned = new Set();
+    this.#hasAssignment = false;
     await Promise.all([...this.#tasks.keys()].map((key) => this.#stopTask(key)));
   }
 
