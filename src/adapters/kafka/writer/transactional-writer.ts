@@ -148,8 +148,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   async #run(transaction: Transaction): Promise<CommitOutcome> {
     const protocol = this.#protocol;
     invariant(protocol !== undefined, 'commit() before fence()');
-    await this.#throttleOver();
-    if (this.#isClosing) return { status: 'not-committed', code: 'REFUSED', message: `writer ${this.#options.transactionalId} was closed before the transaction began` };
+    if (!(await this.#throttleOver())) return { status: 'not-committed', code: 'REFUSED', message: `writer ${this.#options.transactionalId} was closed while a quota of the broker was waited for` };
     const context = this.#context(protocol);
     const baseOffsets = new Map<string, number>();
     const partitions = chunksByPartition(transaction.records);
@@ -215,12 +214,14 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
 
   /**
    * A throttled broker reads no more from that connection, for longer than a transaction may last. So the transaction under
-   * way ends on a new one, and the next waits before it begins: over time the quota is kept.
+   * way ends on a new one, and the next waits before it begins: over time the quota is kept. False: the writer was
+   * closed while it waited.
    */
-  async #throttleOver(): Promise<void> {
-    while (!this.#isClosing && !this.#cluster.isClosed) {
+  async #throttleOver(): Promise<boolean> {
+    for (;;) {
       const leftMs = this.#throttledUntilMs - performance.now();
-      if (leftMs <= 0) return;
+      if (leftMs <= 0) return true;
+      if (this.#isClosing || this.#cluster.isClosed) return false;
       await pauseMs(Math.min(leftMs, THROTTLE_STEP_MS));
     }
   }
