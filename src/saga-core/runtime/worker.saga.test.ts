@@ -313,3 +313,13 @@ test('signals and orders of a person reach an instance', async () => {
   await stage.settled(client.order(waiting, other.correlationId, { action: 'compensate', user: 'ann', reason: 'enough' }));
   expect(await stage.settled(other.result())).toMatchObject({ status: 'FAILED', reason: 'operator ann: enough' });
 });
+
+test('a worker is ready from its first live assignment on, and not before, nor after it was stopped', async () => {
+  const stage = await open(works);
+  const { worker, started } = await stage.launch();
+  expect(worker.status()).toMatchObject([{ isReady: false }]);
+  await stage.settled(started);
+  expect(worker.status()).toMatchObject([{ isReady: true, tasks: 1, liveTasks: 1 }]);
+  await stage.settled(worker.stop());
+  expect(worker.status()).toMatchObject([{ isReady: false }]);
+});

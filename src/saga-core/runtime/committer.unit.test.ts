@@ -1,0 +1,61 @@
+import { expect, test } from '@jest/globals';
+import type { CommitOutcome, RecordToWrite, Transaction, TransactionalWriter } from '../ports/index.ts';
+import { Committer } from './committer.ts';
+
+const record = (key: string): RecordToWrite => ({ topic: 't', partition: 0, key, value: new Uint8Array(), headers: {}, timestampMs: 0 });
+
+/** A writer whose commits are answered by hand. */
+const heldWriter = () => {
+  const commits: { readonly keys: readonly (string | null)[]; readonly answer: (outcome: CommitOutcome) => void }[] = [];
+  const writer: TransactionalWriter = {
+    fence: () => Promise.resolve({ status: 'fenced-others' }),
+    commit: ({ records }: Transaction) => new Promise((answer) => commits.push({ keys: records.map(({ key }) => key), answer })),
+    close: () => Promise.resolve(),
+  };
+  return { writer, commits };
+};
+const committed: CommitOutcome = { status: 'committed', baseOffsets: new Map() };
+const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const committerOf = (writer: TransactionalWriter, died: string[] = []): Committer =>
+  new Committer({ writer, group: 'g', positions: () => null, onDead: ({ code }) => void died.push(code), onPoison: () => null });
+
+test('closing commits what is queued behind the transaction under way, and takes nothing more', async () => {
+  const { writer, commits } = heldWriter();
+  const committer = committerOf(writer);
+  committer.submit({ records: [record('a')], concerns: null });
+  await turn();
+  committer.submit({ records: [record('b')], concerns: null });
+  committer.submit({ records: [record('c')], concerns: null });
+  const closed = committer.close();
+  expect(committer.submit({ records: [record('d')], concerns: null })).toBe(false);
+  commits[0]?.answer(committed);
+  await turn();
+  commits[1]?.answer(committed);
+  await closed;
+  expect(commits.map(({ keys }) => keys)).toEqual([['a'], ['b', 'c']]);
+});
+
+test('closing in the turn of a submission commits it', async () => {
+  const { writer, commits } = heldWriter();
+  const committer = committerOf(writer);
+  committer.submit({ records: [record('a')], concerns: null });
+  const closed = committer.close();
+  await turn();
+  commits[0]?.answer(committed);
+  await closed;
+  expect(commits.map(({ keys }) => keys)).toEqual([['a']]);
+});
+
+test('after a commit in doubt closing writes nothing more', async () => {
+  const { writer, commits } = heldWriter();
+  const died: string[] = [];
+  const committer = committerOf(writer, died);
+  committer.submit({ records: [record('a')], concerns: null });
+  await turn();
+  committer.submit({ records: [record('b')], concerns: null });
+  const closed = committer.close();
+  commits[0]?.answer({ status: 'unknown', message: 'no answer' });
+  await closed;
+  expect(commits).toHaveLength(1);
+  expect(died).toEqual(['UNKNOWN']);
+});
