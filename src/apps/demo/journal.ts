@@ -1,16 +1,16 @@
 import type {
-  AiDecisionGenerated, AiModelSwitched, AnalyticsPnlRecorded, OrchestratorCycleCompleted, OrchestratorCycleFailed, OrchestratorCycleStarted, StepAttemptFailed, TradeOrderFilled,
+  AiDecisionGenerated, AiModelSwitched, AnalyticsPnlRecorded, AnalyticsPnlReversed, OrchestratorCycleCompleted, OrchestratorCycleFailed, OrchestratorCycleStarted, StepAttemptFailed, TradeOrderFilled,
   TradeOrderPartiallyFilled, TradeOrderRejected, TradeOrderSubmitted,
 } from '#contracts';
-import { add, type Decimal, erase, parseDecimal, ZERO } from '#kernel';
+import { add, type Decimal, erase, parseDecimal, subtract, ZERO } from '#kernel';
 import type { SeenRecord } from './watch.ts';
 
 type Phase = 'running' | 'compensating' | 'manual_required';
 
 type OpenSaga = { readonly symbol: string; phase: Phase; interest: number };
 
-/** What one symbol decided, ordered and got, in order. */
-export type SymbolJournal = { readonly decisions: string[]; readonly orders: string[]; readonly fills: string[]; realizedPnl: Decimal };
+/** What one symbol decided, ordered and got, in order. `orders` tells the refused ones too; `submittedCount` does not count them. */
+export type SymbolJournal = { readonly decisions: string[]; readonly orders: string[]; readonly fills: string[]; submittedCount: number; realizedPnl: Decimal };
 
 /** What became of a run, as its records tell it. */
 export class Journal {
@@ -64,7 +64,7 @@ export class Journal {
   symbol(name: string): SymbolJournal {
     const known = this.symbols.get(name);
     if (known !== undefined) return known;
-    const created: SymbolJournal = { decisions: [], orders: [], fills: [], realizedPnl: ZERO };
+    const created: SymbolJournal = { decisions: [], orders: [], fills: [], submittedCount: 0, realizedPnl: ZERO };
     this.symbols.set(name, created);
     return created;
   }
@@ -83,6 +83,7 @@ export class Journal {
     'trade.order.submitted': ({ payload }, saga, symbol) => {
       const { side, qty } = erase<TradeOrderSubmitted>(payload);
       this.orders++;
+      symbol.submittedCount++;
       symbol.orders.push(`${side} ${qty}`);
       saga.interest += 3;
     },
@@ -107,6 +108,10 @@ export class Journal {
     'analytics.pnl.recorded': ({ payload }, _saga, symbol) => {
       const realized = parseDecimal(erase<AnalyticsPnlRecorded>(payload).realizedPnl);
       if (realized.ok) symbol.realizedPnl = add(symbol.realizedPnl, realized.value);
+    },
+    'analytics.pnl.reversed': ({ payload }, _saga, symbol) => {
+      const realized = parseDecimal(erase<AnalyticsPnlReversed>(payload).realizedPnl);
+      if (realized.ok) symbol.realizedPnl = subtract(symbol.realizedPnl, realized.value);
     },
     'orchestrator.cycle.completed': ({ payload }) => count(this.outcomes, erase<OrchestratorCycleCompleted>(payload).outcome),
     'orchestrator.cycle.failed': ({ payload }) => {

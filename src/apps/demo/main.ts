@@ -1,5 +1,5 @@
 // What `npm run demo` runs: the whole platform on this machine, real market data through its sagas, a summary.
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { LocalPlatformError, type LocalPlatform, localFile, startLocalPlatform } from '#apps/local-platform';
 import { mermaidSequence } from '#apps/saga-diagram';
 import { readSaga } from '#apps/saga-reader';
@@ -35,8 +35,12 @@ const announce = (platform: LocalPlatform, simulators: Simulators, run: { readon
   if (existsSync(file)) return () => undefined;
   const { kafka, registry, database, pids } = platform;
   const vendors = { alpaca: simulators.alpaca.url, openai: simulators.openai.url, groq: simulators.groq.url };
-  writeFileSync(file, JSON.stringify({ kafka, registry, database, namespace: run.namespace, workers: run.worker === null ? [] : [run.worker], simulators: vendors, pids }, null, 2));
-  return () => rmSync(file, { force: true });
+  const text = JSON.stringify({ kafka, registry, database, namespace: run.namespace, workers: run.worker === null ? [] : [run.worker], simulators: vendors, pids }, null, 2);
+  writeFileSync(file, text);
+  // A platform that came up meanwhile has written its own.
+  return () => {
+    if (existsSync(file) && readFileSync(file, 'utf8') === text) rmSync(file, { force: true });
+  };
 };
 
 const isGood = ({ sagas, cycles, audit }: RunSummary): boolean => sagas.open === 0 && sagas.manualRequired === 0 && cycles.refused === 0 && (audit === null || audit.isClean);

@@ -16,8 +16,8 @@ export type ReplayOptions = {
   /** Ends the replay after the cycles under way. */
   readonly signal: AbortSignal;
 };
-/** `splitHoldings`: splits that found shares held. */
-export type ReplayCounts = { published: number; refused: number; manualRequired: number; splits: number; splitHoldings: number };
+/** `splitHoldings`: splits that found shares held. `barsBySymbol`: played, of those planned. */
+export type ReplayCounts = { readonly barsBySymbol: Map<string, number>; published: number; refused: number; manualRequired: number; splits: number; splitHoldings: number };
 
 const SPLIT_PLACES = 8;
 
@@ -68,6 +68,7 @@ const playSeries = async ({ symbol, bars }: Series, options: ReplayOptions, coun
     }
     const end = await playBar(bar, before, options);
     counts.published++;
+    counts.barsBySymbol.set(symbol, index + 1);
     if (end.status === 'refused') counts.refused++;
     if (end.status === 'manual_required') {
       // Its symbol stays with it until a person has acted.
@@ -83,7 +84,11 @@ export const replay = async (options: ReplayOptions, counts: ReplayCounts): Prom
   await Promise.all(options.series.map((series) => playSeries(series, options, counts)));
 };
 
-/** Last close of each series that was played. */
+/** What of the series was played: an interrupted run, or a symbol that waits for a person, leaves days out. */
+export const playedOf = (series: readonly Series[], { barsBySymbol }: Pick<ReplayCounts, 'barsBySymbol'>): readonly Series[] =>
+  series.map(({ symbol, bars }) => ({ symbol, bars: bars.slice(0, barsBySymbol.get(symbol) ?? 0) }));
+
+/** Last close of each series. */
 export const lastCloses = (series: readonly Series[]): ReadonlyMap<string, string> =>
   new Map(series.flatMap(({ symbol, bars }) => {
     const last = bars.at(-1);

@@ -7,7 +7,7 @@ import { Journal } from './journal.ts';
 import { firstBars, type Market } from './market.ts';
 import { type Screen, showProgress } from './progress.ts';
 import { replay } from './replay.ts';
-import { type Simulators, vendorFaults } from './simulators.ts';
+import { DEMO_ACCOUNT, type Simulators, vendorFaults } from './simulators.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type RunSummary, summaryOf } from './summary.ts';
 import { Watch } from './watch.ts';
@@ -53,12 +53,12 @@ export const runDemo = async (options: RunOptions): Promise<DemoRun> => {
   };
   try {
     await watch.open(journal.types);
-    await watch.connected(symbols);
+    await watch.connected(symbols, DEMO_ACCOUNT.accountId);
     const { connection, participants } = stage.worker;
     const lag = async (): Promise<number> => (await Promise.all(participants.map((participant) => groupLag(participant, connection)))).reduce((sum, each) => sum + each, 0);
     const total = series.reduce((sum, { bars }) => sum + bars.length, 0);
     const endProgress = options.screen === null ? () => undefined : showProgress({ screen: options.screen, journal, total, lag });
-    const counts = { published: 0, refused: 0, manualRequired: 0, splits: 0, splitHoldings: 0 };
+    const counts = { barsBySymbol: new Map<string, number>(), published: 0, refused: 0, manualRequired: 0, splits: 0, splitHoldings: 0 };
     const playedFromMs = performance.now();
     try {
       await replay({ series, faults: placedFaults(seed, series), publisher: stage.publisher, watch, admin: stage.admin, signal }, counts);

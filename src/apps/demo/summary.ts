@@ -3,7 +3,7 @@ import { add, formatDecimal, knownDecimal, multiply, round, subtract } from '#ke
 import type { BarFault } from '#participants/market-data';
 import type { Journal, SymbolJournal } from './journal.ts';
 import type { Series } from './market.ts';
-import { lastCloses, type ReplayCounts } from './replay.ts';
+import { lastCloses, playedOf, type ReplayCounts } from './replay.ts';
 import type { Watch } from './watch.ts';
 
 /** How one symbol did. Decimal texts, in the account's currency. */
@@ -11,6 +11,7 @@ export type SymbolSummary = {
   readonly symbol: string;
   readonly bars: number;
   readonly decisions: number;
+  /** Submitted; refused ones are none. */
   readonly orders: number;
   readonly fills: number;
   readonly position: { readonly qty: string; readonly avgPrice: string };
@@ -68,10 +69,10 @@ const CENTS = 2;
 const DIGEST_CHARACTERS = 16;
 const money = (text: string): string => formatDecimal(round(knownDecimal(text), CENTS, 'half-even'));
 
-/** The value below which a share of the sorted values lies; 0 of none. */
+/** By nearest rank: the least of the values that at least this share of them does not exceed; 0 of none. */
 export const quantile = (values: readonly number[], share: number): number => {
   const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 };
 
 const digestOf = ({ decisions, orders, fills }: SymbolJournal): string =>
@@ -82,14 +83,15 @@ const symbolSummary = ({ symbol, bars }: Series, input: SummaryInput, lastClose:
   const position = input.watch.stateOf(symbol)?.position ?? { qty: '0', avgPrice: '0' };
   const unrealized = multiply(knownDecimal(position.qty), subtract(knownDecimal(lastClose), knownDecimal(position.avgPrice)));
   return {
-    symbol, bars: bars.length, decisions: journal.decisions.length, orders: journal.orders.length, fills: journal.fills.length,
+    symbol, bars: bars.length, decisions: journal.decisions.length, orders: journal.submittedCount, fills: journal.fills.length,
     position: { qty: position.qty, avgPrice: position.avgPrice }, lastClose,
     realizedPnl: money(formatDecimal(journal.realizedPnl)), unrealizedPnl: money(formatDecimal(unrealized)), digest: digestOf(journal),
   };
 };
 
 export const summaryOf = (input: SummaryInput): RunSummary => {
-  const { journal, counts, series } = input;
+  const { journal, counts } = input;
+  const series = playedOf(input.series, counts);
   const phases = journal.phases();
   const closes = lastCloses(series);
   return {
@@ -117,7 +119,8 @@ const symbolTable = (symbols: readonly SymbolSummary[]): readonly string[] => {
     one.symbol, String(one.bars), String(one.orders), String(one.fills), one.position.qty, money(one.position.avgPrice), one.lastClose, grouped(one.realizedPnl), grouped(one.unrealizedPnl), one.digest,
   ]);
   const sum = (read: (one: SymbolSummary) => string): string => grouped(formatDecimal(symbols.reduce((total, one) => add(total, knownDecimal(read(one))), knownDecimal('0'))));
-  const totals = ['all', '', '', '', '', '', '', sum((one) => one.realizedPnl), sum((one) => one.unrealizedPnl), ''];
+  const count = (read: (one: SymbolSummary) => number): string => String(symbols.reduce((total, one) => total + read(one), 0));
+  const totals = ['all', count((one) => one.bars), count((one) => one.orders), count((one) => one.fills), '', '', '', sum((one) => one.realizedPnl), sum((one) => one.unrealizedPnl), ''];
   const all = [header, ...rows, totals];
   const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all.map((row) => `  ${row.map((cell, column) => (column === 0 || column === row.length - 1 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`.trimEnd());

@@ -1,4 +1,4 @@
-import { type CycleState, cycleState, entityState, type EntityState, type Envelope } from '#contracts';
+import { type BuyingPowerState, buyingPowerState, type CycleState, cycleState, entityState, type EntityState, type Envelope, type ExposureState, exposureState } from '#contracts';
 import { erase } from '#kernel';
 import type { Subscription } from '#saga-core/ports';
 import { decodeLearning } from '#saga-core/runtime';
@@ -39,7 +39,7 @@ const END_OF: Readonly<Record<string, 'completed' | 'failed' | 'manual_required'
   'chorus.SagaCompleted': 'completed', 'chorus.SagaFailed': 'failed', 'chorus.SagaQuarantined': 'manual_required', 'chorus.InstanceParked': 'manual_required',
 };
 
-/** Reads the saga topic and the state of the symbols' cycle keepers from their beginning, and tells how each quote's cycle went. */
+/** Reads the saga topic and the states of the symbols' cycle keepers and of the account from their beginning, and tells how each quote's cycle went. */
 export class Watch {
   readonly #connection: Connection;
   readonly #listeners: readonly Listener[];
@@ -47,6 +47,7 @@ export class Watch {
   readonly #ended = new Map<string, CycleEnd>();
   readonly #states = new Map<string, CycleState>();
   readonly #stateListeners = new Set<() => void>();
+  readonly #readyAccounts = { buyingPower: new Set<string>(), exposures: new Set<string>() };
   readonly #granted = new Set<string>();
   readonly #stuck = new Set<string>();
   #subscriptions: readonly Subscription[] = [];
@@ -70,7 +71,8 @@ export class Watch {
     };
     this.#subscriptions = (await Promise.all([
       followTopic(this.#connection, { topic: names.saga('trading'), types: new Set([...types, ...Object.keys(END_OF)]), onRecord: (record) => this.#onSagaRecord(record), onError }),
-      followTopic(this.#connection, { topic: names.state('cycles'), types: new Set([entityState.name]), onRecord: (record) => this.#onState(record), onError }),
+      ...['cycles', 'buying-power', 'exposures'].map((entity) =>
+        followTopic(this.#connection, { topic: names.state(entity), types: new Set([entityState.name]), onRecord: (record) => this.#onState(record), onError })),
     ])).flat();
     return this;
   }
@@ -84,9 +86,10 @@ export class Watch {
     return this.#states.get(symbol) ?? null;
   }
 
-  /** Resolves when the connection of every symbol's account is up: quotes before that would be refused. */
-  connected(symbols: readonly string[]): Promise<void> {
-    return this.#until(() => symbols.every((symbol) => this.#states.get(symbol)?.connectionStatus === 'CONNECTED'));
+  /** Resolves when everybody who goes by the connection knows that it is up: quotes and orders before that would be refused. */
+  connected(symbols: readonly string[], accountId: string): Promise<void> {
+    const { buyingPower, exposures } = this.#readyAccounts;
+    return this.#until(() => buyingPower.has(accountId) && exposures.has(accountId) && symbols.every((symbol) => this.#states.get(symbol)?.connectionStatus === 'CONNECTED'));
   }
 
   /** Resolves when no symbol has a running cycle, but those that wait for a person: their positions are then what the cycles left. */
@@ -134,14 +137,18 @@ export class Watch {
   #onState({ payload }: SeenRecord): void {
     const { key, state } = erase<EntityState>(payload);
     const decoded = this.#connection.codec.decodeData(state);
-    if (decoded.type !== cycleState.name) return;
-    const current = erase<CycleState>(decoded.value);
+    if (decoded.type === cycleState.name) this.#onCycleState(key, erase<CycleState>(decoded.value));
+    if (decoded.type === buyingPowerState.name && erase<BuyingPowerState>(decoded.value).connectionStatus === 'CONNECTED') this.#readyAccounts.buyingPower.add(key);
+    if (decoded.type === exposureState.name && erase<ExposureState>(decoded.value).accountStatus === 'ACTIVE') this.#readyAccounts.exposures.add(key);
+    for (const listener of this.#stateListeners) listener();
+  }
+
+  #onCycleState(key: string, current: CycleState): void {
     this.#states.set(key, current);
     if (current.activeCycleId !== null) this.#granted.add(current.activeCycleId);
     for (const [cycleId, { eventId }] of this.#waiting) {
       if (current.recentQuoteIds.includes(eventId) && !this.#granted.has(cycleId)) this.#settle(cycleId, { status: 'refused' });
     }
-    for (const listener of this.#stateListeners) listener();
   }
 
   #settle(cycleId: string, end: CycleEnd): void {
