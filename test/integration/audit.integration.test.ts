@@ -52,3 +52,16 @@ test.each([
   expect(after).toHaveLength(1);
   expect(after[0]).toMatch(expected);
 }, TIMEOUT_MS);
+
+test('a read model that is not there in its version is told, not passed over', async () => {
+  const projections = allProjections.map((projection) => (projection.name === 'pnl' ? { ...projection, version: projection.version + 1 } : projection));
+  const { violations, readModels } = await verifyLog({ log: stage.connect(), codec: stage.codec, database: stage.database, namespace, definitions: [orderExecution], projections });
+  expect(violations.map(({ message }) => message)).toContainEqual(expect.stringMatching(/^read model pnl: there is none of version \d+ to compare/));
+  expect(readModels.map(({ name }) => name)).not.toContain('pnl');
+}, TIMEOUT_MS);
+
+test('what no read model has read is told when nothing runs any more', async () => {
+  await stage.write(stage.history.order({ number: ORDERS, end: 'filled' }));
+  const messages = await readModelViolations();
+  expect(messages).toContainEqual(expect.stringMatching(/^read model orders: \d+ records of the log have not been read/));
+}, TIMEOUT_MS);

@@ -117,7 +117,9 @@ export class LogReading {
   #project({ topic, record }: Read, event: DecodedEvent, payload: unknown): Promise<void> | void {
     const { codec, folds } = this.#options;
     const { partition, offset, timestampMs } = record;
-    const interested = folds.filter((fold) => fold.wants(event.type) && fold.covers(topic, partition, offset));
+    const wanting = folds.filter((fold) => fold.reads(topic) && fold.wants(event.type));
+    const interested = wanting.filter((fold) => fold.covers(topic, partition, offset));
+    for (const fold of wanting) if (!interested.includes(fold)) fold.unread();
     if (interested.length === 0) return undefined;
     const projected = { topic, partition, offset, timestampMs, key: record.key === null ? '' : text.decode(record.key), type: event.type, envelope: event.envelope, payload, decodeData: codec.decodeData };
     const slow = interested.filter((fold) => {

@@ -22,6 +22,7 @@ export class ReadModelFold {
   readonly #digests = new Map<string, Map<string, string>>();
   #faultCount = 0;
   rowCount = 0;
+  #unreadCount = 0;
 
   constructor(options: { readonly projection: ProjectionDefinition; readonly snapshot: Snapshot; readonly report: Report }) {
     this.#projection = options.projection;
@@ -38,8 +39,17 @@ export class ReadModelFold {
     return offset < (this.#snapshot.positions.get(`${topic}/${partition}`) ?? 0);
   }
 
+  reads(topic: string): boolean {
+    return this.#projection.topics.includes(topic);
+  }
+
   wants(type: string): boolean {
     return isOfInterest(this.#projection, type);
+  }
+
+  /** A record that it wants and has not read yet. */
+  unread(): void {
+    this.#unreadCount++;
   }
 
   fault(): void {
@@ -57,7 +67,8 @@ export class ReadModelFold {
     return this.#rows.get(table)?.get(key);
   }
 
-  async compare(): Promise<void> {
+  async compare({ isFinished }: { readonly isFinished: boolean }): Promise<void> {
+    if (isFinished && this.#unreadCount > 0) this.#say(`${this.#unreadCount} records of the log have not been read`);
     for (const table of this.#projection.tables) await this.#compareTable(table);
     if (this.#faultCount !== this.#snapshot.faultCount) this.#say(`${this.#snapshot.faultCount} faults are recorded, the log has ${this.#faultCount} records that it cannot project`);
   }

@@ -18,10 +18,10 @@ export type VerifyLogOptions = {
   readonly namespace: string;
   /** Every version of every saga that may lie on the log; instances of others are counted, not judged. */
   readonly definitions: readonly SagaShape[];
-  /** With it, the stored read models are compared with a fold of the log. */
+  /** With it, the stored read models are compared with a fold of the log; one that is not there, in its version, is a violation. */
   readonly database?: Database;
   readonly projections?: readonly ProjectionDefinition[];
-  /** Nothing runs any more: whatever has not ended, and does not wait for a person, is lost. Default false. */
+  /** Nothing runs any more: whatever has not ended, and does not wait for a person, is lost, and what no read model has read is missing there. Default false. */
   readonly isFinished?: boolean;
   /** How long past its deadline an open instance may be silent; default 60 s. */
   readonly overdueMs?: number;
@@ -95,10 +95,12 @@ const reportElsewhere = async (options: VerifyLogOptions, correlations: Correlat
   }
 };
 
-const foldsOf = ({ projections = [] }: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>, report: Report): readonly ReadModelFold[] =>
-  projections.flatMap((projection) => {
+const foldsOf = ({ projections = [], database }: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>, report: Report): readonly ReadModelFold[] =>
+  (database === undefined ? [] : projections).flatMap((projection) => {
     const snapshot = snapshots.get(projection.name);
-    return snapshot === undefined ? [] : [new ReadModelFold({ projection, snapshot, report })];
+    if (snapshot !== undefined) return [new ReadModelFold({ projection, snapshot, report })];
+    report({ invariant: 'I7', instance: null, message: `read model ${projection.name}: there is none of version ${projection.version} to compare; a projector builds it` });
+    return [];
   });
 
 const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>): Promise<LogVerification> => {
@@ -121,7 +123,7 @@ const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, 
   for (const judge of [correlations, chains, positions]) judge.finish();
   await reportElsewhere(options, correlations, { reading, isWhole, report });
   compareStatuses(correlations, folds.find((fold) => fold.name === SAGAS), report);
-  for (const fold of folds) await fold.compare();
+  for (const fold of folds) await fold.compare({ isFinished });
   return {
     violations: found.list,
     violationCount: found.count,
@@ -135,7 +137,7 @@ const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, 
 /**
  * Reads the log from its start and checks everything that must hold of it: one outcome and one end, the order of steps, undoing in
  * reverse, chains without gap or edit, one partition and a known cause, positions as the sums of their fills, nothing lost; and
- * that the stored read models are the fold of the log. Memory is bounded by what is open or just over, and by the read models.
+ * that the stored read models are the fold of the log. It holds what is open, the ids and fills of everything, and the read models.
  */
 export const verifyLog = async (options: VerifyLogOptions): Promise<LogVerification> => {
   const { database, projections = [], namespace } = options;

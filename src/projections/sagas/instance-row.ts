@@ -1,4 +1,4 @@
-import type { CompensationRequested, OpsOperatorAction, SagaFailed, SagaRefused, SagaStarted, StepFailed } from '#contracts/core';
+import type { CompensationRequested, InstanceParked, OpsOperatorAction, SagaFailed, SagaRefused, SagaStarted, StepFailed } from '#contracts/core';
 import { erase } from '#kernel';
 import { type Change, fold, type Projected, type RowOf } from '#projections';
 import { symbolOf } from './summary.ts';
@@ -70,7 +70,8 @@ const failing = (row: SagaRow, step: string | null, reason: string): SagaRow => 
 
 const requested: Move = (row, { payload }) => {
   const { failedStep, reason } = erase<CompensationRequested>(payload);
-  return row.status === 'RUNNING' ? { ...failing(row, failedStep, reason), status: 'COMPENSATING' } : row;
+  const isParked = row.status === 'MANUAL_REQUIRED' && waitingOf(row).length === 0;
+  return row.status === 'RUNNING' || isParked ? { ...failing(row, failedStep, reason), status: 'COMPENSATING' } : row;
 };
 
 const failed: Move = (row, { payload, envelope }) => {
@@ -88,6 +89,8 @@ const MOVES: Readonly<Record<string, Move>> = {
   'chorus.CompensationRequested': requested,
   'chorus.CompensationFailed': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, [...others(row, record), slotOf(record)])),
   'chorus.CompensationCompleted': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, others(row, record))),
+  // What it has to write can never be committed: it waits for a person, until a later build can.
+  'chorus.InstanceParked': (row, { payload }) => ({ ...row, status: 'MANUAL_REQUIRED', failure_reason: row.failure_reason ?? erase<InstanceParked>(payload).reason }),
   'ops.operator.action': (row, { payload }) => ordered(row, erase<OpsOperatorAction>(payload)),
   // An instance that completes after all had a request that came too late: it says nothing of a failure.
   'chorus.SagaCompleted': (row, { envelope }) => ({ ...row, status: 'COMPLETED', ended_at: envelope.occurredAt, failed_step: null, failure_reason: null, waiting_steps: '[]' }),

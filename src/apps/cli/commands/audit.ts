@@ -12,9 +12,9 @@ const verify = (options: OutputOptions & { readonly finished?: boolean }): Promi
     const head = `${found.recordCount} records, ${found.instanceCount} instances (${found.openCount} open${found.unjudgedCount > 0 ? `, ${found.unjudgedCount} of unknown definitions` : ''}), ${found.readModels.length} read models, ${found.elapsedMs} ms`;
     answer(options, found, () => [
       ...found.violations.map(({ invariant, instance, message }) => `${invariant}  ${instance ?? '-'}  ${message}`),
-      found.violationCount === 0 ? `clean: every invariant holds; ${head}` : `${found.violationCount} violations; ${head}`,
+      found.violationCount === 0 && found.unjudgedCount === 0 ? `clean: every invariant holds; ${head}` : `${found.violationCount} violations, ${found.unjudgedCount} instances that nobody judged; ${head}`,
     ].join('\n'));
-    if (found.violationCount > 0) process.exitCode = 1;
+    if (found.violationCount > 0 || found.unjudgedCount > 0) process.exitCode = 1;
   }));
 
 export const addAuditCommands = (program: Command): void => {
