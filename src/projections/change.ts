@@ -22,16 +22,24 @@ export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of
   table: erase<Table>(table), key: erase<Row>(key), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
 });
 
-const isWhole = (value: Value): boolean => typeof value === 'number' && Number.isSafeInteger(value);
+const INTEGER_MAX = 2 ** 31 - 1;
+const BIGINT_MAX = 2n ** 63n - 1n;
+/** The years 1 to 9999: what ISO 8601 writes with four digits. */
+const TIMESTAMP_MIN_MS = -62_135_596_800_000;
+const TIMESTAMP_MAX_MS = 253_402_300_799_999;
+/** PostgreSQL refuses index entries of more than 2,704 bytes; a character takes up to four. */
+const INDEXED_CHARACTERS_MAX = 500;
+
+const isWithin = (value: Value, least: number, most: number): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 
 const FITS: Readonly<Record<ColumnType, (value: Value) => boolean>> = {
   text: (value) => typeof value === 'string',
   numeric: (value) => typeof value === 'string' && parseDecimal(value).ok,
-  integer: isWhole,
-  bigint: (value) => typeof value === 'bigint',
+  integer: (value) => isWithin(value, -INTEGER_MAX - 1, INTEGER_MAX),
+  bigint: (value) => typeof value === 'bigint' && value >= -BIGINT_MAX - 1n && value <= BIGINT_MAX,
   double: (value) => typeof value === 'number' && Number.isFinite(value),
   boolean: (value) => typeof value === 'boolean',
-  timestamp: isWhole,
+  timestamp: (value) => isWithin(value, TIMESTAMP_MIN_MS, TIMESTAMP_MAX_MS),
 };
 
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
@@ -44,6 +52,8 @@ const kept = (column: Column<Value>, value: Value): Value => {
   return decimal.ok ? formatDecimal(decimal.value) : value;
 };
 
+const isIndexed = ({ key, indexes }: Table, column: string): boolean => key.includes(column) || indexes.some((index) => index.includes(column));
+
 /** The row as every store keeps it, or what is wrong with it. */
 export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { readonly fault: string } => {
   const checked: Record<string, Value> = {};
@@ -51,6 +61,7 @@ export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { re
     const value = row[name];
     if (value === undefined) return { fault: `${table.name}.${name} was not given` };
     if (value === null ? !column.isNullable : !FITS[column.type](value)) return { fault: `${table.name}.${name} must be ${column.type}${column.isNullable ? ' or null' : ''}, got ${String(value).slice(0, 80)}` };
+    if (typeof value === 'string' && value.length > INDEXED_CHARACTERS_MAX && isIndexed(table, name)) return { fault: `${table.name}.${name} is searched by and may have ${INDEXED_CHARACTERS_MAX} characters, got ${value.length}` };
     checked[name] = kept(column, value);
   }
   return { row: checked };
