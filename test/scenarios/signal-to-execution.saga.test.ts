@@ -93,6 +93,7 @@ test('SC-A1-5: a broker refusal fails the cycle and marks the decision', async (
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
+  expect(world.payload(id, 'trade.order.rejected')).toMatchObject({ source: 'broker', httpStatus: 403 });
   expect(world.lines.some((line) => line.level === 'warn' && line.message.startsWith('order not executed'))).toBe(true);
   expect(world.broker.calls).toEqual(['POST']);
   expect(await world.violations()).toEqual([]);
