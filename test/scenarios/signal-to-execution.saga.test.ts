@@ -99,6 +99,8 @@ test('SC-A1-5: a broker refusal fails the cycle and marks the decision', async (
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
   expect(world.payload(id, 'trade.order.rejected')).toMatchObject({ source: 'broker', httpStatus: 403 });
+  const stepOf = (type: string) => world.of(id).filter((record) => record.type === type).map(({ envelope }) => [envelope.step, envelope.totalSteps]);
+  expect(['trade.order.rejected', 'orchestrator.decision.updated', 'chorus.OrderExecutionFailed', 'orchestrator.cycle.failed'].map(stepOf)).toEqual([[[3, 6]], [[3, 6]], [[5, 6]], [[6, 6]]]);
   expect(world.lines.some((line) => line.level === 'warn' && line.message.startsWith('order not executed'))).toBe(true);
   expect(world.broker.calls).toEqual(['POST']);
   expect(await world.violations()).toEqual([]);
