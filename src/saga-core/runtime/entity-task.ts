@@ -1,16 +1,17 @@
-import { compensationCompleted, compensationFailed, entityPosition, type EntityPosition, entityTick, type Envelope, stepFailed } from '#contracts/core';
+import { entityPosition, type EntityPosition, entityTick } from '#contracts/core';
 import { erase } from '#kernel';
-import type { EntityContext, EntityDecision, EntityDefinition, Held, SagaRef } from '../definition/entity.ts';
-import { event, type Completed, type CompensationResult, type DomainEvent, irreversible, type StepFailure, terminal, type EntityCommand } from '../definition/results.ts';
+import type { EntityContext, EntityDecision, EntityDefinition, Held } from '../definition/entity.ts';
+import { type DomainEvent, event, irreversible, terminal } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer } from './committer.ts';
 import { deadLetter } from './dead-letters.ts';
+import { type Caller, callerOf, commandsOf, type EntityOutcome, refuseMismatch, saidOf, type StepCall } from './entity-outcome.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
 import { LazyPosition } from './lazy-position.ts';
-import { CONTEXT_HEADER, Records, type Written } from './records.ts';
+import { Records, type Written } from './records.ts';
 import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { TimerHeap } from './timer-heap.ts';
@@ -26,9 +27,6 @@ export type EntityTaskOptions = {
 
 /** A command this far ahead of the owner's clock is refused. */
 const COMMAND_AHEAD_MAX_MS = 5_000;
-
-/** Every outcome needs a way to the outside: what a handler made of one command, as records. */
-type Caller = { readonly ref: SagaRef | null; readonly phase: 'execute' | 'compensate' | null };
 
 /**
  * Owns one partition of one entity: a table of states, each changed by one command after another. Outcome,
@@ -223,7 +221,7 @@ export class EntityTask {
 
   #write(keyed: Keyed, decision: EntityDecision<unknown>, caller: Caller, commandId: string, written: RecordToWrite[]): void {
     for (const addressed of decision.events ?? []) this.#append(keyed, written, (chain) => this.#records.addressed(addressed.to, chain, addressed.event));
-    if (decision.outcome !== undefined && caller.phase !== null && !OUTCOMES[caller.phase].has(decision.outcome.status)) throw new Error(`the handler answers a step's ${caller.phase} with "${decision.outcome.status}"`);
+    if (decision.outcome !== undefined) refuseMismatch(caller, decision.outcome);
     if (decision.outcome !== undefined && caller.ref !== null && caller.phase !== null) this.#outcome(keyed, { ref: caller.ref, phase: caller.phase }, decision.outcome, written);
     for (const answer of decision.answers ?? []) this.#outcome(keyed, { ref: answer.to, phase: 'execute' }, answer.outcome, written);
     let index = 0;
@@ -241,28 +239,9 @@ export class EntityTask {
     written.push(record);
   }
 
-  /** The step's records in their order: events before, the outcome, events after. */
-  #outcome(keyed: Keyed, to: { readonly ref: SagaRef; readonly phase: 'execute' | 'compensate' }, outcome: Completed | StepFailure | CompensationResult, written: RecordToWrite[]): void {
-    const stepName = to.ref.stepName ?? '';
-    const say = (said: DomainEvent, marks: { readonly isOutcome?: boolean; readonly compensationData?: Uint8Array | null } = {}): void =>
+  #outcome(keyed: Keyed, to: StepCall, outcome: EntityOutcome, written: RecordToWrite[]): void {
+    for (const { event: said, marks } of saidOf(outcome, { stepName: to.ref.stepName ?? '', answers: this.#answers, codec: this.#options.environment.codec })) {
       this.#append(keyed, written, (chain) => this.#records.addressed(to.ref, chain, said, { ...marks, phase: to.phase }));
-    switch (outcome.status) {
-      case 'completed': {
-        const { codec } = this.#options.environment;
-        for (const before of outcome.before ?? []) say(before);
-        say(this.#answers.outputEvent(stepName, outcome.output), { isOutcome: true, compensationData: outcome.compensationData === undefined ? null : codec.encodeData(outcome.compensationData.type, outcome.compensationData.value) });
-        for (const after of outcome.after ?? []) say(after);
-        return;
-      }
-      case 'failed':
-        for (const told of outcome.events ?? []) say(told);
-        return say(event(stepFailed, { stepName, errorKind: outcome.kind === 'requireCompensation' ? 'RequireCompensation' : 'Terminal', outcomeUnknown: outcome.kind === 'unknown', reason: outcome.reason, attempts: 1 }));
-      case 'compensated':
-        for (const told of outcome.events ?? []) say(told);
-        return say(event(compensationCompleted, { stepName, kept: outcome.kept ?? false, byOperator: null }));
-      case 'ambiguous':
-      case 'terminal':
-        return say(event(compensationFailed, { stepName, errorKind: outcome.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', reason: outcome.reason }));
     }
   }
 
@@ -336,40 +315,5 @@ export class EntityTask {
 
 const isDue = (wakeAtMs: number | null, nowMs: number): boolean => wakeAtMs !== null && wakeAtMs <= nowMs;
 
-/** What may answer which call. */
-const OUTCOMES: Readonly<Record<'execute' | 'compensate', ReadonlySet<string>>> = {
-  execute: new Set(['completed', 'failed']),
-  compensate: new Set(['compensated', 'ambiguous', 'terminal']),
-};
-
 type Request = { readonly record: LogRecord; readonly decoded: Awaited<ReturnType<typeof decodeLearning>> };
 const keyTextOf = ({ key }: LogRecord): string => (key === null ? '' : Buffer.from(key).toString('utf8'));
-
-/** What travels with an outcome: a failed compensation brings nothing along. */
-const commandsOf = (outcome: EntityDecision<unknown>['outcome']): readonly EntityCommand[] =>
-  outcome === undefined || !('commands' in outcome) ? [] : (outcome.commands ?? []);
-
-/** The step that sent a command, as its envelope tells; its phase only where an outcome is expected. */
-const callerOf = (record: LogRecord, envelope: Envelope): Caller => {
-  const context = record.headers[CONTEXT_HEADER];
-  if (context === undefined || envelope.correlationId === null || envelope.sagaType === null) return { ref: null, phase: null };
-  const key = envelope.idempotencyKey;
-  const ref: SagaRef = {
-    context: Buffer.from(context).toString('utf8'),
-    correlationId: envelope.correlationId,
-    sagaType: envelope.sagaType,
-    subSaga: envelope.subSaga,
-    parentCorrelationId: envelope.parentCorrelationId,
-    definitionVersion: envelope.definitionVersion,
-    startedAt: envelope.startedAt,
-    timeout: envelope.timeout,
-    totalSteps: envelope.totalSteps,
-    stepName: envelope.stepName,
-    stepItem: envelope.stepItem,
-    step: envelope.step,
-    subStep: envelope.subStep,
-    causationId: envelope.causationId,
-  };
-  return { ref, phase: key === null ? null : key.endsWith(':compensate') ? 'compensate' : 'execute' };
-};
-
