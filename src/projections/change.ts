@@ -12,26 +12,24 @@ export type Change = {
   readonly isBlind: boolean;
 };
 
-/** Writes the whole row, whatever was there. */
-export const put = <Of extends Columns>(table: Table<Of>, row: RowOf<Of>): Change => ({
-  table: erase<Table>(table), key: erase<Row>(row), next: () => erase<Row>(row), isBlind: true,
-});
+const INT4_MAX = 2 ** 31 - 1;
+const INT8_MAX = 2n ** 63n - 1n;
+/** Years 0001 to 9999: what ISO 8601, PostgreSQL and JavaScript write and read alike. */
+const TIMESTAMP_MIN_MS = -62_135_596_800_000;
+const TIMESTAMP_MAX_MS = Date.UTC(10_000, 0, 1) - 1;
+/** A B-tree entry takes at most a third of a page, 2,704 bytes; all texts of one index share it. */
+const INDEXED_BYTES_MAX = 2_600;
 
-/** The row as the fold of one more record; null: nothing changes. */
-export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of>>, next: (before: RowOf<Of> | null) => RowOf<Of> | null): Change => ({
-  table: erase<Table>(table), key: erase<Row>(key), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
-});
-
-const isWhole = (value: Value): boolean => typeof value === 'number' && Number.isSafeInteger(value);
+const isWithin = (value: Value, min: number, max: number): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
 
 const FITS: Readonly<Record<ColumnType, (value: Value) => boolean>> = {
   text: (value) => typeof value === 'string',
   numeric: (value) => typeof value === 'string' && parseDecimal(value).ok,
-  integer: isWhole,
-  bigint: (value) => typeof value === 'bigint',
+  integer: (value) => isWithin(value, -INT4_MAX - 1, INT4_MAX),
+  bigint: (value) => typeof value === 'bigint' && value >= -INT8_MAX - 1n && value <= INT8_MAX,
   double: (value) => typeof value === 'number' && Number.isFinite(value),
   boolean: (value) => typeof value === 'boolean',
-  timestamp: isWhole,
+  timestamp: (value) => isWithin(value, TIMESTAMP_MIN_MS, TIMESTAMP_MAX_MS),
 };
 
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
@@ -44,6 +42,29 @@ const kept = (column: Column<Value>, value: Value): Value => {
   return decimal.ok ? formatDecimal(decimal.value) : value;
 };
 
+/** The key's columns as every store keeps them: a row is looked up under what it is stored under. */
+const keyOf = (table: Table, row: Row): Row => Object.fromEntries(table.key.map((name) => {
+  const [column, value] = [table.columns[name], row[name] ?? null];
+  return [name, column === undefined ? value : kept(column, value)];
+}));
+
+/** Writes the whole row, whatever was there. */
+export const put = <Of extends Columns>(table: Table<Of>, row: RowOf<Of>): Change => ({
+  table: erase<Table>(table), key: keyOf(erase<Table>(table), erase<Row>(row)), next: () => erase<Row>(row), isBlind: true,
+});
+
+/** The row as the fold of one more record; null: nothing changes. */
+export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of>>, next: (before: RowOf<Of> | null) => RowOf<Of> | null): Change => ({
+  table: erase<Table>(table), key: keyOf(erase<Table>(table), erase<Row>(key)), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
+});
+
+const utf8 = new TextEncoder();
+const bytesOf = (value: Value | undefined): number => (typeof value === 'string' ? utf8.encode(value).length : 0);
+
+/** The columns of an index, or of the key, whose texts are together longer than an index holds. */
+const overlong = (table: Table, row: Readonly<Record<string, Value>>): readonly string[] | null =>
+  [table.key, ...table.indexes].find((names) => names.reduce((sum, name) => sum + bytesOf(row[name]), 0) > INDEXED_BYTES_MAX) ?? null;
+
 /** The row as every store keeps it, or what is wrong with it. */
 export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { readonly fault: string } => {
   const checked: Record<string, Value> = {};
@@ -53,6 +74,8 @@ export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { re
     if (value === null ? !column.isNullable : !FITS[column.type](value)) return { fault: `${table.name}.${name} must be ${column.type}${column.isNullable ? ' or null' : ''}, got ${String(value).slice(0, 80)}` };
     checked[name] = kept(column, value);
   }
+  const names = overlong(table, checked);
+  if (names !== null) return { fault: `${table.name}: ${names.join(', ')} must be at most ${INDEXED_BYTES_MAX} bytes of text together, for they are indexed` };
   return { row: checked };
 };
 

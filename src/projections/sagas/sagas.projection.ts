@@ -33,7 +33,7 @@ const everyRecord = (record: Projected): readonly Change[] => {
 /** Instances by status with their steps and their timeline, of every saga type alike. */
 export const sagasProjection: ProjectionDefinition = defineProjection({
   name: 'sagas',
-  version: 1,
+  version: 2,
   topics: ['sagas.trading'],
   tables: [sagas, sagaSteps, sagaTimeline],
   handles: [],
