@@ -21,6 +21,7 @@ export class ReadModelFold {
   /** Of append-only tables: a digest per row is enough. */
   readonly #digests = new Map<string, Map<string, string>>();
   #faultCount = 0;
+  #behindCount = 0;
   rowCount = 0;
 
   constructor(options: { readonly projection: ProjectionDefinition; readonly snapshot: Snapshot; readonly report: Report }) {
@@ -31,6 +32,11 @@ export class ReadModelFold {
 
   get name(): string {
     return this.#projection.name;
+  }
+
+  /** Whether it reads this topic. */
+  reads(topic: string): boolean {
+    return this.#projection.topics.includes(topic);
   }
 
   /** Whether the stored read model has read the record. */
@@ -47,7 +53,17 @@ export class ReadModelFold {
   }
 
   /** Throws only what mapping the record throws: nothing is changed then. */
-  add(record: Projected): void {
+  take(record: Projected): void {
+    if (this.covers(record.topic, record.partition, record.offset)) return this.#add(record);
+    if (changesOf(this.#projection, record).length > 0) this.#behindCount++;
+  }
+
+  /** A record that cannot be mapped. */
+  faulty({ topic, partition, offset }: Projected): void {
+    if (this.covers(topic, partition, offset)) this.fault();
+  }
+
+  #add(record: Projected): void {
     const fault = applyChanges(this.#rows, changesOf(this.#projection, record), (table, key) => this.#compact(table, key));
     if (fault !== null) this.#faultCount++;
   }
@@ -55,6 +71,11 @@ export class ReadModelFold {
   /** The row that the log comes to. */
   row(table: string, key: string): Row | undefined {
     return this.#rows.get(table)?.get(key);
+  }
+
+  /** Where nothing runs any more, the stored read model must hold everything. */
+  checkReached(): void {
+    if (this.#behindCount > 0) this.#say(`${this.#behindCount} records that change it lie behind what it has read`);
   }
 
   async compare(): Promise<void> {
