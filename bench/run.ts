@@ -7,8 +7,8 @@ import { printReport } from './support/report.ts';
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } } });
 const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`);
 
-const ROUNDS = values.quick ? 1 : 3;
-const SECONDS = values.quick ? 4 : 8;
+const ROUNDS = values.quick ? 1 : 2;
+const SECONDS = values.quick ? 4 : 6;
 
 const measure = async (instance: string, extraConfig: Readonly<Record<string, string>>): Promise<{ readonly at500: LoadReport; readonly at2000: LoadReport }> => {
   const platform = await startLocalPlatform({ instance, parts: ['kafka', 'registry'], kafka: { extraConfig }, onProgress: say });

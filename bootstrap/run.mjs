@@ -22,7 +22,8 @@ const ENTRIES = {
   fetch: undefined, // Fetch only.
 };
 const NODE_MAJOR_MIN = 20;
-const NODE_FLAGS = ['--conditions=chorus:source', '--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
+// A younger generation of 64 MB: records live for milliseconds, and Node's 16 MB let too many of them survive (12 % of CPU measured).
+const NODE_FLAGS = ['--conditions=chorus:source', '--max-semi-space-size=64', '--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
 
 /** Help, and commands that only look at definitions, need neither Java nor Kafka. */
 const needsJava = (command, args) => command !== 'chorus' || !(args.length === 0 || args.includes('--help') || args.includes('-h') || args[0] === 'help' || (args[0] === 'saga' && args[1] === 'describe'));

@@ -23,7 +23,8 @@ export type BenchReport = LoadReport & { readonly at2000: LoadReport; readonly f
 
 /** USER_HZ of Linux, on every machine of today. */
 const TICKS_PER_SECOND = 100;
-const WARM_UP_SAGAS = 2_000;
+/** Broker and engine compile their hot paths in the first seconds: neither side is measured before. */
+const WARM_UP_MS = 12_000;
 const CLOSED_LOOP_SAGAS = 150;
 const IN_FLIGHT = [500, 2_000];
 const OPEN_SAGAS = 10_000;
@@ -147,7 +148,10 @@ export const measureSagas = async (options: { readonly target: Target & { readon
   const { target, seconds } = options;
   const open = await openSagas(target);
   const stage = await setUp(target, `bench${Date.now()}`);
-  await loaded(stage, { inFlight: 500, count: WARM_UP_SAGAS });
+  for (const inFlight of IN_FLIGHT) {
+    await loaded(stage, { inFlight, durationMs: WARM_UP_MS / 2 });
+    await measureRawLimit({ ...target, inFlightCounts: [inFlight], durationMs: WARM_UP_MS / 2, closedLoopChainCount: 1 });
+  }
   const reports: LoadReport[] = [];
   for (const inFlight of IN_FLIGHT) {
     const rounds: Round[] = [];

@@ -12,21 +12,21 @@ export type Change = {
   readonly isBlind: boolean;
 };
 
-const INT4_MAX = 2 ** 31 - 1;
-const INT8_MAX = 2n ** 63n - 1n;
-/** Years 0001 to 9999: what ISO 8601, PostgreSQL and JavaScript write and read alike. */
+const INTEGER_MAX = 2 ** 31 - 1;
+const BIGINT_MAX = 2n ** 63n - 1n;
+/** The years 1 to 9999: what ISO 8601 writes with four digits. */
 const TIMESTAMP_MIN_MS = -62_135_596_800_000;
-const TIMESTAMP_MAX_MS = Date.UTC(10_000, 0, 1) - 1;
-/** A B-tree entry takes at most a third of a page, 2,704 bytes; all texts of one index share it. */
-const INDEXED_BYTES_MAX = 2_600;
+const TIMESTAMP_MAX_MS = 253_402_300_799_999;
+/** PostgreSQL refuses index entries of more than 2,704 bytes; a character takes up to four. */
+const INDEXED_CHARACTERS_MAX = 500;
 
-const isWithin = (value: Value, min: number, max: number): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
+const isWithin = (value: Value, least: number, most: number): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 
 const FITS: Readonly<Record<ColumnType, (value: Value) => boolean>> = {
   text: (value) => typeof value === 'string',
   numeric: (value) => typeof value === 'string' && parseDecimal(value).ok,
-  integer: (value) => isWithin(value, -INT4_MAX - 1, INT4_MAX),
-  bigint: (value) => typeof value === 'bigint' && value >= -INT8_MAX - 1n && value <= INT8_MAX,
+  integer: (value) => isWithin(value, -INTEGER_MAX - 1, INTEGER_MAX),
+  bigint: (value) => typeof value === 'bigint' && value >= -BIGINT_MAX - 1n && value <= BIGINT_MAX,
   double: (value) => typeof value === 'number' && Number.isFinite(value),
   boolean: (value) => typeof value === 'boolean',
   timestamp: (value) => isWithin(value, TIMESTAMP_MIN_MS, TIMESTAMP_MAX_MS),
@@ -58,12 +58,7 @@ export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of
   table: erase<Table>(table), key: keyOf(erase<Table>(table), erase<Row>(key)), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
 });
 
-const utf8 = new TextEncoder();
-const bytesOf = (value: Value | undefined): number => (typeof value === 'string' ? utf8.encode(value).length : 0);
-
-/** The columns of an index, or of the key, whose texts are together longer than an index holds. */
-const overlong = (table: Table, row: Readonly<Record<string, Value>>): readonly string[] | null =>
-  [table.key, ...table.indexes].find((names) => names.reduce((sum, name) => sum + bytesOf(row[name]), 0) > INDEXED_BYTES_MAX) ?? null;
+const isIndexed = ({ key, indexes }: Table, column: string): boolean => key.includes(column) || indexes.some((index) => index.includes(column));
 
 /** The row as every store keeps it, or what is wrong with it. */
 export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { readonly fault: string } => {
@@ -72,10 +67,9 @@ export const checkedRow = (table: Table, row: Row): { readonly row: Row } | { re
     const value = row[name];
     if (value === undefined) return { fault: `${table.name}.${name} was not given` };
     if (value === null ? !column.isNullable : !FITS[column.type](value)) return { fault: `${table.name}.${name} must be ${column.type}${column.isNullable ? ' or null' : ''}, got ${String(value).slice(0, 80)}` };
+    if (typeof value === 'string' && value.length > INDEXED_CHARACTERS_MAX && isIndexed(table, name)) return { fault: `${table.name}.${name} is searched by and may have ${INDEXED_CHARACTERS_MAX} characters, got ${value.length}` };
     checked[name] = kept(column, value);
   }
-  const names = overlong(table, checked);
-  if (names !== null) return { fault: `${table.name}: ${names.join(', ')} must be at most ${INDEXED_BYTES_MAX} bytes of text together, for they are indexed` };
   return { row: checked };
 };
 

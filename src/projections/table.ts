@@ -10,19 +10,19 @@ export type Column<out Held extends Value> = {
   readonly value?: () => Held;
 };
 
-/** Text of any length. */
+/** Text of any length; of a key or an index, at most 500 characters. */
 export const text: Column<string> = { type: 'text', isNullable: false };
 /** Decimal text: money, prices, quantities. */
 export const numeric: Column<string> = { type: 'numeric', isNullable: false };
-/** A whole number that a JavaScript number holds exactly. */
+/** A whole number of 32 bits. */
 export const integer: Column<number> = { type: 'integer', isNullable: false };
-/** A whole number of any size. */
+/** A whole number of 64 bits. */
 export const bigint: Column<bigint> = { type: 'bigint', isNullable: false };
 /** For shares of one and other measures; never for money. */
 export const double: Column<number> = { type: 'double', isNullable: false };
 /** True or false. */
 export const flag: Column<boolean> = { type: 'boolean', isNullable: false };
-/** Milliseconds since the epoch. */
+/** Milliseconds since the epoch, within the years 1 to 9999. */
 export const timestamp: Column<number> = { type: 'timestamp', isNullable: false };
 /** The same column, where there may be nothing. */
 export const nullable = <Held extends Value>(column: Column<Held>): Column<Held | null> => ({ type: column.type, isNullable: true });

@@ -1,5 +1,5 @@
 // Front door of saga-core: what an author of sagas, participants and entities meets.
-export { type DataType, dataType, type EventType, eventType, type PayloadOf } from '#contracts/core';
+export { brokerObservationRecorded, type DataType, dataType, type EventType, eventType, type PayloadOf, sagaSignalled } from '#contracts/core';
 export { type After, type Compensation, type ForEach, NO_RETRY, none, type OutputType, R3, type RetryPolicy, type StepDefinition, undo } from './definition/step.ts';
 export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, SagaDefinition, SagaShape, StartOf, StepName } from './definition/saga.ts';
 export { defineEvent, type FieldKind } from './definition/define-event.ts';

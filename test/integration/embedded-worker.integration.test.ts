@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { createKafkaAdmin, createKafkaEventLog } from '#adapters/kafka';
 import { connect, createWorker, type EmbeddedWorker, type SagaClient } from '#apps/client';
 import { dataType, sagaSignalled } from '#contracts/core';
-import { command, completed, data, defineEntity, defineEvent, defineParticipant, defineSaga, event, type Fact, implementAwait, implementEffect, implementEntityStep, initiate, NO_RETRY, none, on, undo } from '#saga-core';
+import { command, completed, data, defineEntity, defineEvent, defineParticipant, defineSaga, event, type Fact, implementAwait, implementEffect, implementEntityStep, initiate, NO_RETRY, none, on } from '#saga-core';
 import { freshNamespace, sharedPlatform } from '../support/platform.ts';
 
 const TIMEOUT_MS = 120_000;
@@ -23,7 +23,7 @@ const purchase = defineSaga({
   steps: {
     quote_price: { kind: 'effect', owner: 'shop', number: 1, after: 'start', timeoutMs: 5_000, retry: NO_RETRY, output: quoted, compensation: none('a quote costs nothing') },
     reserve_stock: { kind: 'entity', entity: 'shelf', owner: 'shop', number: 2, after: 'quote_price', output: reserved, compensation: none('kept') },
-    await_approval: { kind: 'await', owner: 'shop', number: 3, after: 'reserve_stock', timeoutMs: 30_000, onLimit: 'fail', listensTo: [sagaSignalled], output: receipt, compensation: undo() },
+    await_approval: { kind: 'await', owner: 'shop', number: 3, after: 'reserve_stock', timeoutMs: 30_000, onLimit: 'fail', listensTo: [sagaSignalled], output: receipt, compensation: none('an approval leaves nothing behind') },
   },
   validate: ({ item }: { readonly item: string }) => (item === '' ? ['item: must not be empty'] : []),
 });

@@ -30,6 +30,10 @@ test('SC-M-2: partial fills each move the position; quantity and average are the
   await world.until('m-1', 'COMPLETED');
   expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...PARTLY, ...FILLED, ...BOOKED]);
   expect(world.payload('m-1', 'chorus.OrderExecutionCompleted')).toMatchObject({ filledQty: '10', avgPrice: '101.3' });
+  const figures = world.of('m-1').filter(({ type }) => type === 'trade.position.updated').map(({ payload }) => payload);
+  expect(figures).toMatchObject([{ prevQty: '0', qty: '2', avgPrice: '100' }, { prevQty: '2', qty: '5', avgPrice: '100.6' }, { prevQty: '5', qty: '10', avgPrice: '101.3' }]);
+  const parts = world.of('m-1').filter(({ type }) => type === 'trade.order.partially_filled').map(({ payload }) => payload);
+  expect(parts).toMatchObject([{ cumQty: '2', leavesQty: '8' }, { cumQty: '5', leavesQty: '5' }]);
 });
 
 test.each([
@@ -42,6 +46,7 @@ test.each([
   await world.until('m-1', 'FAILED');
   expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', FAILED]);
   expect(world.payload('m-1', 'trade.order.rejected')).toMatchObject({ source: 'pre_trade', reason: code ?? 'BUYING_POWER_INSUFFICIENT' });
+  expect(world.payload('m-1', 'orchestrator.decision.updated')).toMatchObject({ decisionId: 'dec-1', executed: false });
   expect(world.broker.calls).toEqual([]);
 });
 
@@ -61,6 +66,8 @@ test('SC-M-4: a refusal of the broker is never repeated', async () => {
   world.order({ decisionId: 'dec-1' });
   await world.until('m-1', 'FAILED');
   expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', FAILED]);
+  expect(world.payload('m-1', 'trade.order.rejected')).toMatchObject({ source: 'broker', httpStatus: 403 });
+  expect(world.payload('m-1', 'orchestrator.decision.updated')).toMatchObject({ decisionId: 'dec-1', executed: false });
   expect(posts(world)).toBe(1);
 });
 
@@ -93,6 +100,7 @@ test('SC-M-6: only 500s and no order at the broker: looked up, nothing to cancel
   world.order();
   await world.until('m-1', 'FAILED');
   expect(await held(world)).toEqual(['OrderPlacedEvent', FAILED]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ filledQty: '0', positionKept: false });
   expect([posts(world), deletes(world), world.broker.calls.includes('GET client')]).toEqual([3, 0, true]);
 });
 

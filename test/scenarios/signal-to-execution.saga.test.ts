@@ -70,6 +70,8 @@ test('SC-A1-3: a decision above a limit is refused, marked not executed, and the
   await world.until(id, 'COMPLETED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.risk.rejected', 'orchestrator.decision.updated', 'orchestrator.cycle.completed']);
   expect(world.payload(id, 'orchestrator.decision.updated')).toMatchObject({ executed: false });
+  const stepOf = (type: string) => world.of(id).filter((record) => record.type === type).map(({ envelope }) => [envelope.step, envelope.totalSteps]);
+  expect([stepOf('orchestrator.risk.rejected'), stepOf('orchestrator.decision.updated')]).toEqual([[[3, 6]], [[3, 6]]]);
   expect(world.payload(id, 'orchestrator.cycle.completed')).toMatchObject({ outcome: 'risk_rejected' });
   expect(world.broker.calls).toEqual([]);
   expect(await world.violations()).toEqual([]);
@@ -83,7 +85,10 @@ test('SC-A1-4, SC-A5-7: when every model fails no decision is invented', async (
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual(['orchestrator.cycle.started', 'orchestrator.analysis.requested', 'ai.decision.failed', 'orchestrator.cycle.failed']);
   expect(world.payload(id, 'ai.decision.failed')?.['attempts']).toMatchObject([...Array.from({ length: 3 }, () => ({ provider: 'openai', status: 500 })), { provider: 'groq', status: 200 }]);
-  expect(world.of(id).some((record) => record.type === 'chorus.CompensationRequested')).toBe(true);
+  const isParents = (type: string) => (record: { readonly type: string; readonly envelope: { readonly subSaga: string | null } }) => record.type === type && record.envelope.subSaga === null;
+  const [requested, failed] = ['chorus.CompensationRequested', 'chorus.SagaFailed'].map((type) => world.of(id).findIndex(isParents(type)));
+  expect(requested).toBeGreaterThan(-1);
+  expect(failed).toBeGreaterThan(requested ?? Infinity);
   expect(await world.violations()).toEqual([]);
 });
 
@@ -93,6 +98,9 @@ test('SC-A1-5: a broker refusal fails the cycle and marks the decision', async (
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
+  expect(world.payload(id, 'trade.order.rejected')).toMatchObject({ source: 'broker', httpStatus: 403 });
+  const stepOf = (type: string) => world.of(id).filter((record) => record.type === type).map(({ envelope }) => [envelope.step, envelope.totalSteps]);
+  expect(['trade.order.rejected', 'orchestrator.decision.updated', 'chorus.OrderExecutionFailed', 'orchestrator.cycle.failed'].map(stepOf)).toEqual([[[3, 6]], [[3, 6]], [[5, 6]], [[6, 6]]]);
   expect(world.lines.some((line) => line.level === 'warn' && line.message.startsWith('order not executed'))).toBe(true);
   expect(world.broker.calls).toEqual(['POST']);
   expect(await world.violations()).toEqual([]);

@@ -91,6 +91,7 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     const broker = `b-${number}`;
     const engine = 'trading-engine';
     say({ producer: engine, type: tradeOrderSubmitted, step: 'submit_order', isOutcome: true, payload: { order_id: broker, orderId, clientOrderId: `${correlationId}.1`, decisionId: `dec-${number}`, symbol, side: 'buy', qty: '10', orderType: 'limit', submittedAt: nowMs } });
+    done(engine, 'watch_for_stop');
     say({ producer: engine, type: tradeOrderAcknowledged, step: 'await_acknowledgment', isOutcome: true, payload: { orderId, order_id: broker, acknowledgedVia: 'stream', ackAt: nowMs } });
     const execution = `x-${number}`;
     say({ producer: 'broker-connections', type: brokerObservationRecorded, chainId: 'connections/c', step: 'update_position', item: execution, payload: { venue: 'alpaca', connectionId: 'c', order_id: broker, clientOrderId: null, kind: 'fill', body: '{}', receivedAt: nowMs } });
@@ -115,6 +116,7 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     say({ producer: engine, type: tradeOrderRejected, step: 'submit_order', payload: { orderId, decisionId: `dec-${number}`, source: 'broker', httpStatus: 403, brokerCode: '40310000', reason: 'insufficient buying power' } });
     say({ producer: engine, type: stepFailed, step: 'submit_order', isOutcome: false, payload: { stepName: 'submit_order', errorKind: 'Terminal', outcomeUnknown: false, reason: 'rejected_by_broker', attempts: 1 } });
     say({ producer: engine, type: compensationRequested, payload: { failedStep: 'submit_order', failedItem: null, reason: 'rejected_by_broker', completedSteps: ['link_decision', 'validate_order'], uncertainSteps: [] } });
+    say({ producer: engine, type: stepFailed, step: 'watch_for_stop', payload: { stepName: 'watch_for_stop', errorKind: 'Cancelled', outcomeUnknown: false, reason: 'never executed', attempts: 0 } });
     say({ producer: engine, type: compensationCompleted, step: 'validate_order', phase: 'compensate', chainId: 'buying-power/acc', payload: { stepName: 'validate_order', kept: false, byOperator: null } });
     say({ producer: 'orchestrator', type: orchestratorDecisionUpdated, step: 'link_decision', phase: 'compensate', payload: { decisionId: `dec-${number}`, executed: false, reason: 'rejected_by_broker' } });
     say({ producer: 'orchestrator', type: compensationCompleted, step: 'link_decision', phase: 'compensate', payload: { stepName: 'link_decision', kept: false, byOperator: null } });

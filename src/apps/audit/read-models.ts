@@ -75,7 +75,7 @@ export class ReadModelFold {
 
   /** Where nothing runs any more, the stored read model must hold everything. */
   checkReached(): void {
-    if (this.#behindCount > 0) this.#say(`${this.#behindCount} records that change it lie behind what it has read`);
+    if (this.#behindCount > 0) this.#say(`${this.#behindCount} records of the log have not been read`);
   }
 
   async compare(): Promise<void> {

@@ -101,7 +101,7 @@ type Stored = { readonly snapshots: ReadonlyMap<string, Snapshot>; readonly abse
 const NOTHING_STORED: Stored = { snapshots: new Map(), absent: new Map() };
 
 const foldsOf = ({ projections = [] }: VerifyLogOptions, { snapshots, absent }: Stored, report: Report): readonly ReadModelFold[] => {
-  for (const [name, why] of absent) report({ invariant: 'I7', instance: null, message: `read model ${name} cannot be compared: ${why}; run its projector, or rebuild it` });
+  for (const [name, why] of absent) report({ invariant: 'I7', instance: null, message: `read model ${name}: there is none to compare, ${why}; a projector builds it` });
   return projections.flatMap((projection) => {
     const snapshot = snapshots.get(projection.name);
     return snapshot === undefined ? [] : [new ReadModelFold({ projection, snapshot, report })];
@@ -146,7 +146,8 @@ const verify = async (options: VerifyLogOptions, stored: Stored): Promise<LogVer
 /**
  * Reads the log from its start and checks everything that must hold of it: one outcome and one end, the order of steps, undoing in
  * reverse, chains without gap or edit, one partition and a known cause, positions as the sums of their fills, nothing lost; and
- * that the stored read models are the fold of the log. Memory is bounded by what is open or just over, and by the read models.
+ * that the stored read models are the fold of the log. It holds what is open or just
+ * over, of everything else ids, fills, statuses and assessments, and the read models: memory grows with the log.
  */
 export const verifyLog = async (options: VerifyLogOptions): Promise<LogVerification> => {
   const { database, projections = [], namespace } = options;

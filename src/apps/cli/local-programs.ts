@@ -13,7 +13,7 @@ const ACCOUNT = { id: 'demo-connection', accountId: 'demo-account', userId: 'dem
 const SYMBOLS = ['AAPL', 'FB', 'GOOG', 'IBM', 'MSFT'];
 const SIMULATORS = ['alpaca', 'openai', 'groq'] as const;
 const PROBE_TIMEOUT_MS = 2_000;
-const FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
+const FLAGS = ['--max-semi-space-size=64', '--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
 
 /** Addresses of what `up` runs beside the infrastructure. */
 export type LocalPrograms = { readonly processes: readonly ExtraProcess[]; readonly worker: string; readonly simulators: Readonly<Record<string, string>> };

@@ -24,6 +24,12 @@ export type LaneStatus = { readonly topic: string; readonly partition: number; r
 
 const RETRY_FIRST_MS = 20;
 const RETRY_MAX_MS = 5_000;
+/**
+ * People read what it writes, and a transaction costs the same for one record as for hundreds: small batches are this far apart,
+ * and what arrives meanwhile comes as one.
+ */
+const SMALL_BATCH_INTERVAL_MS = 100;
+const SMALL_BATCH_RECORDS = 500;
 
 const isPassing = (thrown: unknown): boolean => typeof thrown === 'object' && thrown !== null && 'action' in thrown && thrown.action === 'retry';
 const reasonOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
@@ -102,7 +108,9 @@ export class Lane {
       try {
         const outcome = await this.#apply(batch.records, batch.nextOffset);
         this.#error = null;
-        return this.#follow(outcome, batch);
+        this.#follow(outcome, batch);
+        if (batch.records.length < SMALL_BATCH_RECORDS) await pause(SMALL_BATCH_INTERVAL_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+        return;
       } catch (thrown) {
         if (this.#stopped.signal.aborted) return;
         if (!isPassing(thrown)) return this.#fail(reasonOf(thrown));

@@ -1,4 +1,4 @@
-import type { CompensationRequested, OpsOperatorAction, SagaFailed, SagaRefused, SagaStarted, StepFailed } from '#contracts/core';
+import type { CompensationRequested, InstanceParked, OpsOperatorAction, SagaFailed, SagaRefused, SagaStarted, StepFailed } from '#contracts/core';
 import { erase } from '#kernel';
 import { type Change, fold, type Projected, type RowOf } from '#projections';
 import { symbolOf } from './summary.ts';
@@ -90,6 +90,7 @@ const MOVES: Readonly<Record<string, Move>> = {
   'chorus.CompensationRequested': requested,
   'chorus.CompensationFailed': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, [...others(row, record), slotOf(record)])),
   'chorus.CompensationCompleted': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, others(row, record))),
+  'chorus.InstanceParked': (row, { payload }) => ({ ...row, failure_reason: row.failure_reason ?? erase<InstanceParked>(payload).reason }),
   'ops.operator.action': (row, { payload }) => ordered(row, erase<OpsOperatorAction>(payload)),
   // An instance that completes after all had a request that came too late: it says nothing of a failure.
   'chorus.SagaCompleted': (row, { envelope }) => ({ ...row, status: 'COMPLETED', ended_at: envelope.occurredAt, failed_step: null, failure_reason: null, waiting_steps: '[]' }),
@@ -104,7 +105,7 @@ const parkedBy = (row: SagaRow, { type, envelope }: Projected): string | null =>
   return envelope.producer === row.parked_by && envelope.chain.id === envelope.producer ? null : row.parked_by;
 };
 
-/** Parked, an instance waits for a person whatever its state machine says; that goes on beneath, by what the others write. */
+/** What it has to write can never be committed, until a later build can: parked, an instance waits for a person whatever its state machine says; that goes on beneath, by what the others write. */
 const moved = (row: SagaRow, record: Projected): SagaRow => {
   const beneath = row.parked_from === null ? row : { ...row, status: row.parked_from };
   const after = hasEnded(beneath) ? beneath : (MOVES[record.type]?.(beneath, record) ?? beneath);

@@ -84,3 +84,16 @@ test('a compensation that waits for a person: MANUAL_REQUIRED with its step, unt
   expect(row(folded(records), 'sagas', 'm-1')).toMatchObject({ status: 'FAILED', waiting_steps: '[]' });
   expect(agreesAlongTheWay(records)).toBeGreaterThan(10);
 }, 60_000);
+
+test('an instance that is parked waits visibly for a person, and goes on when it can', async () => {
+  const world = await TradingWorld.open();
+  const id = await world.quote('q1');
+  await world.until(id, 'COMPLETED');
+  const records = projectedOf(world);
+  const at = records.findIndex(({ type }) => type === 'chorus.SagaStarted');
+  const started = records[at];
+  if (started === undefined) throw new Error('nothing started');
+  const parked = { ...started, type: 'chorus.InstanceParked', payload: { reason: 'too large' } };
+  expect(row(folded([...records.slice(0, at + 1), parked]), 'sagas', id)).toMatchObject({ status: 'MANUAL_REQUIRED', failure_reason: 'too large', ended_at: null });
+  expect(row(folded([...records.slice(0, at + 1), parked, ...records.slice(at + 1)]), 'sagas', id)).toMatchObject({ status: 'COMPLETED', failure_reason: null });
+}, 60_000);

@@ -17,18 +17,24 @@ const eventsOf = (output: OutputType): readonly EventType<unknown>[] => {
 /** Every domain event type that a step may write. */
 export const eventTypesOf = (step: StepDefinition): readonly EventType<unknown>[] => [...eventsOf(step.output), ...(step.emits ?? [])];
 
-const nameFaults = (saga: SagaShape): string[] => {
-  const faults: string[] = [];
-  if (!STEP_NAME.test(saga.type)) faults.push(`type ${JSON.stringify(saga.type)} must be snake_case`);
-  if (!Number.isInteger(saga.version) || saga.version < 1) faults.push('version must be an integer from 1');
-  if (!(saga.timeoutMs >= 0)) faults.push('timeoutMs must be 0 (none) or more');
+/** The messages of those claims that hold. */
+const faultsOf = (...claims: readonly (readonly [isFault: boolean, message: string])[]): readonly string[] => claims.flatMap(([isFault, message]) => (isFault ? [message] : []));
+
+const isNone = (text: string): boolean => text.trim() === '';
+const isWholeFrom = (least: number, value: number): boolean => Number.isInteger(value) && value >= least;
+
+const nameFaults = (saga: SagaShape): readonly string[] => {
   const names = Object.keys(saga.steps);
-  if (!Number.isInteger(saga.totalSteps) || saga.totalSteps < 1) faults.push('totalSteps must be an integer from 1');
-  if (saga.initiator.trim() === '') faults.push('initiator must name a participant');
-  if (names.length === 0) faults.push('a saga needs at least one step');
-  if (names.length > STEPS_MAX) faults.push(`${names.length} steps, at most ${STEPS_MAX}`);
-  for (const name of names) if (!STEP_NAME.test(name)) faults.push(`step ${JSON.stringify(name)} must be snake_case, at most 64 characters`);
-  return faults;
+  return faultsOf(
+    [!STEP_NAME.test(saga.type), `type ${JSON.stringify(saga.type)} must be snake_case`],
+    [!isWholeFrom(1, saga.version), 'version must be an integer from 1'],
+    [!(saga.timeoutMs >= 0), 'timeoutMs must be 0 (none) or more'],
+    [!isWholeFrom(1, saga.totalSteps), 'totalSteps must be an integer from 1'],
+    [isNone(saga.initiator), 'initiator must name a participant'],
+    [names.length === 0, 'a saga needs at least one step'],
+    [names.length > STEPS_MAX, `${names.length} steps, at most ${STEPS_MAX}`],
+    ...names.map((name) => [!STEP_NAME.test(name), `step ${JSON.stringify(name)} must be snake_case, at most 64 characters`] as const),
+  );
 };
 
 const referenceFaults = (saga: SagaShape, name: string, step: StepDefinition): string[] => {
@@ -58,19 +64,20 @@ const retryFaults = (where: string, retry: RetryPolicy): string[] => {
 
 const isLimit = (timeoutMs: number): boolean => timeoutMs > 0 && Number.isFinite(timeoutMs);
 
-const limitFaults = (name: string, step: StepDefinition): string[] => {
-  const faults: string[] = [];
-  if (step.kind === 'effect' && !isLimit(step.timeoutMs)) faults.push(`step ${name}: an effect needs timeoutMs > 0`);
-  if (step.kind === 'effect') faults.push(...retryFaults(`step ${name}`, step.retry));
-  if (step.compensation.kind !== 'none') {
-    faults.push(...retryFaults(`step ${name}, compensation`, step.compensation.retry));
-    if (!isLimit(step.compensation.timeoutMs)) faults.push(`step ${name}, compensation: needs timeoutMs > 0`);
-  }
-  if (step.owner.trim() === '') faults.push(`step ${name}: owner must name a participant`);
-  if (!Number.isInteger(step.number) || step.number < 0) faults.push(`step ${name}: number must be an integer from 0`);
-  if (step.kind === 'await' && !(step.timeoutMs >= 0)) faults.push(`step ${name}: timeoutMs must be 0 (none) or more`);
-  if (step.compensation.kind === 'none' && step.compensation.why.trim() === '') faults.push(`step ${name}: none() needs a reason`);
-  return faults;
+const limitFaults = (name: string, step: StepDefinition): readonly string[] => {
+  const { compensation } = step;
+  return [
+    ...faultsOf(
+      [step.kind === 'effect' && !isLimit(step.timeoutMs), `step ${name}: an effect needs timeoutMs > 0`],
+      [isNone(step.owner), `step ${name}: owner must name a participant`],
+      [!isWholeFrom(0, step.number), `step ${name}: number must be an integer from 0`],
+      [step.kind === 'await' && !(step.timeoutMs >= 0), `step ${name}: timeoutMs must be 0 (none) or more`],
+    ),
+    ...(step.kind === 'effect' ? retryFaults(`step ${name}`, step.retry) : []),
+    ...(compensation.kind === 'none'
+      ? faultsOf([isNone(compensation.why), `step ${name}: none() needs a reason`])
+      : [...retryFaults(`step ${name}, compensation`, compensation.retry), ...faultsOf([!isLimit(compensation.timeoutMs), `step ${name}, compensation: needs timeoutMs > 0`])]),
+  ];
 };
 
 /** Children under the parent's id are told apart by their type alone. */

@@ -22,17 +22,11 @@ export const isStepDone = (instance: Instance, step: CompiledStep): boolean => {
 /** The step's dependencies are complete (I3). */
 export const isReady = (instance: Instance, step: CompiledStep): boolean => {
   if (instance.status === 'PENDING') return false;
-  if (instance.reachedAtMs?.[step.index] !== undefined) return true;
-  if (step.dependencies === 0) return true;
-  let count = 0;
-  for (const other of instance.saga.steps) {
-    if (!has(step.dependencies, other.index)) continue;
-    const done = isStepDone(instance, other);
-    if (done && step.isAnyEnough) return true;
-    if (!done && !step.isAnyEnough) return false;
-    count++;
-  }
-  return count > 0 && !step.isAnyEnough;
+  if (step.dependencies === 0 || instance.reachedAtMs?.[step.index] !== undefined) return true;
+  const { steps } = instance.saga;
+  return step.isAnyEnough
+    ? steps.some((other) => has(step.dependencies, other.index) && isStepDone(instance, other))
+    : steps.every((other) => !has(step.dependencies, other.index) || isStepDone(instance, other));
 };
 
 export const isEveryStepDone = (instance: Instance): boolean => instance.saga.steps.every((step) => isStepDone(instance, step));

@@ -180,6 +180,29 @@ test('a fact that a source cannot map goes to dead letters; the source goes on',
   expect(stage.seen(names.commands('boxes')).map(({ payload }) => payload['text'])).toEqual(['a', 'b']);
 });
 
+test('a fact whose command the log refuses takes no other fact with it, also across a restart', async () => {
+  const source = defineSource({
+    owner: 'keeper', topic: 'market.rumours',
+    map: ({ payload }) => [command({ entity: 'boxes', key: 'k' }, asked, { text: erase<{ readonly text: string }>(payload).text })],
+  });
+  const sourced = [leader, defineParticipant({ ...keeper, sources: [source] })];
+  const stage = await open({ participants: sourced, recordBytesMax: { [names.commands('boxes')]: 1_800 } });
+  const { process } = await stage.start({ participants: sourced });
+  const fact = (text: string) => ({ ...stage.written(saga, 'x', event(told, { text })), topic: names.facts('market.rumours'), key: 'k' });
+  const isTold = () => {
+    expect(stage.deadLetters()).toEqual([expect.objectContaining({ reason: expect.stringContaining('RECORD_TOO_LARGE') })]);
+    expect(stage.seen(names.commands('boxes')).map(({ payload }) => payload['text'])).toEqual(['a', 'b']);
+  };
+  await stage.append(fact('a'), fact('x'.repeat(2_000)), fact('b'));
+  await settle(stage);
+  isTold();
+  process.kill();
+  await stage.clock.advance(11_000);
+  await stage.start({ participants: sourced });
+  await settle(stage);
+  isTold();
+});
+
 test('poison: the instance is parked and its originals lie in dead letters, what shared its transaction commits, the task carries on', async () => {
   const stage = await open({ recordBytesMax: { [names.saga(CONTEXT)]: 1_800 } });
   const { worker } = await stage.start();

@@ -153,13 +153,14 @@ export class Committer {
     }
     const substitute = this.#options.onPoison(item, messageOf(outcome), false);
     if (substitute === null) return this.#die('REFUSED', messageOf(outcome));
-    const second = await this.#options.writer.commit({ records: substitute });
-    if (second.status === 'not-committed' && isPoison(second)) return this.#commitOrDie(this.#options.onPoison(item, messageOf(outcome), true) ?? []);
+    const positions = lastPosition([item]);
+    const second = await this.#options.writer.commit(transactionOf(this.#options.group, substitute, positions));
+    if (second.status === 'not-committed' && isPoison(second)) return this.#commitOrDie(this.#options.onPoison(item, messageOf(outcome), true) ?? [], positions);
     if (second.status !== 'committed') this.#dieOf(second);
   }
 
-  async #commitOrDie(records: readonly RecordToWrite[]): Promise<void> {
-    const outcome = await this.#options.writer.commit({ records });
+  async #commitOrDie(records: readonly RecordToWrite[], positions: readonly Position[] = []): Promise<void> {
+    const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, records, positions));
     if (outcome.status !== 'committed') this.#dieOf(outcome);
   }
 

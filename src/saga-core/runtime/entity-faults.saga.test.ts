@@ -38,10 +38,11 @@ const alone = defineParticipant({
 });
 
 const open = async (): Promise<RuntimeStage> => RuntimeStage.open({ participants: [alone], types: [alarmType] });
-const commandFor = (stage: RuntimeStage, key: string, type: typeof asked, text: string, headers: Readonly<Record<string, string>> = {}) => {
-  const record = stage.written(saga, 'x', event(type, { text }));
-  return { ...record, topic: names.commands('alarms'), key, headers: { ...record.headers, ...headers } };
+const commandFor = (stage: RuntimeStage, key: string, said: { readonly type: typeof asked; readonly payload: { readonly text: string } }) => {
+  const record = stage.written(saga, 'x', said);
+  return { ...record, topic: names.commands('alarms'), key };
 };
+const setting = (text: string) => event(asked, { text });
 const statesOf = (stage: RuntimeStage, key: string): readonly Alarm[] => stage.seen(names.state('alarms')).flatMap(({ type, payload }) =>
   (type === 'chorus.EntityState' && payload['key'] === key ? [stage.codec.decodeData(payload['state'] as Uint8Array).value as Alarm] : []));
 
@@ -52,10 +53,10 @@ describe('a command that cannot be carried out goes to dead letters, and the par
   ])('$what', async ({ key, type, headers }) => {
     const stage = await open();
     const { worker } = await stage.start();
-    const bad = commandFor(stage, key, asked, '5', headers);
+    const bad = { ...commandFor(stage, key, setting('5')), headers };
     // A type that the entity does not take, of a step that waits for an answer.
     const unknown = stage.written(saga, 'x', event(told, { text: 'what?' }), { stepName: 'set', idempotencyKey: 'x:set:execute' });
-    await stage.append(type === 'known' ? bad : { ...unknown, topic: names.commands('alarms'), key, headers }, commandFor(stage, 'good', asked, '60000'));
+    await stage.append(type === 'known' ? bad : { ...unknown, topic: names.commands('alarms'), key, headers }, commandFor(stage, 'good', setting('60000')));
     await stage.clock.advance(5_000);
     expect(stage.deadLetters()).toHaveLength(1);
     expect(statesOf(stage, 'good')).toHaveLength(1);
@@ -66,7 +67,7 @@ describe('a command that cannot be carried out goes to dead letters, and the par
 test('a dead letter keeps the headers of its original', async () => {
   const stage = await open();
   await stage.start();
-  await stage.append(commandFor(stage, 'unborn', asked, '5', { 'of-somebody': 'else' }));
+  await stage.append({ ...commandFor(stage, 'unborn', setting('5')), headers: { 'event-type': asked.name, 'of-somebody': 'else' } });
   await stage.clock.advance(5_000);
   const [letter] = stage.raw(names.deadLetters);
   expect(Buffer.from(letter?.headers['of-somebody'] ?? []).toString()).toBe('else');
@@ -77,11 +78,11 @@ test('a dead letter keeps the headers of its original', async () => {
 test('a fault of one key\'s timer is its own: other keys and later commands go on', async () => {
   const stage = await open();
   const { worker } = await stage.start();
-  await stage.append(commandFor(stage, 'bad', asked, 'odd'), commandFor(stage, 'good', asked, '500'));
+  await stage.append(commandFor(stage, 'bad', setting('odd')), commandFor(stage, 'good', setting('500')));
   await stage.clock.advance(3_000);
   expect(statesOf(stage, 'good').at(-1)).toEqual({ at: '0', rang: 'in time;' });
   expect(stage.errors.some((error) => error.includes('an odd time'))).toBe(true);
-  await stage.append(commandFor(stage, 'bad', withdrawn, ''));
+  await stage.append(commandFor(stage, 'bad', event(withdrawn, { text: '' })));
   await stage.clock.advance(3_000);
   expect(statesOf(stage, 'bad').at(-1)).toEqual({ at: '0', rang: '' });
   expect(worker.status()).toMatchObject([{ isReady: true, counters: { takeovers: 2 } }]);
@@ -90,11 +91,11 @@ test('a fault of one key\'s timer is its own: other keys and later commands go o
 test('a tick acts on nothing that was put off by a command before it', async () => {
   const stage = await open();
   await stage.start();
-  await stage.append(commandFor(stage, 'k', asked, '1000'));
+  await stage.append(commandFor(stage, 'k', setting('1000')));
   await stage.clock.runUntil(() => statesOf(stage, 'k').length === 1, 5_000);
   // Both lie on the topic before the task reads either: the tick is due by then, the alarm is not any more.
   const tick = stage.written(saga, 'x', event(entityTick, { entity: 'alarms', key: 'k', dueAt: stage.clock.nowMillis() }));
-  await stage.append(commandFor(stage, 'k', asked, '4000'), { ...tick, topic: names.commands('alarms'), key: 'k' });
+  await stage.append(commandFor(stage, 'k', setting('4000')), { ...tick, topic: names.commands('alarms'), key: 'k' });
   await stage.clock.advance(2_000);
   expect(statesOf(stage, 'k').at(-1)?.rang).toBe('');
   await stage.clock.advance(4_000);

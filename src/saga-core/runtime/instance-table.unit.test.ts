@@ -90,13 +90,14 @@ test('a start record of another version than the latest takes along what was hea
     steps: [implementAwait(one, 'hears', handler), implementAwait(two, 'hears', handler), implementEffect(one, 'act', { execute: async () => completed(null) }), implementEffect(two, 'act', { execute: async () => completed(null) })],
   });
   const table = new InstanceTable('o', catalogueOf(participant), 1_000);
-  const add = (type: { readonly name: string }, payload: unknown, stepName: string | null, offset: number) => table.fold({
-    offset, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'heard', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),
+  let offset = 0;
+  const add = (type: { readonly name: string }, payload: unknown, stepName: string | null) => table.fold({
+    offset: offset++, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'heard', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),
     value: new Uint8Array(), payload: () => payload, keep: () => new Uint8Array(),
   });
-  add(begun, {}, null, 0);
-  add(begun, {}, 'hears', 1);
-  add(sagaStarted, { definitionVersion: 1, limits: [], payload: null, deadlineAt: null }, null, 2);
+  add(begun, {}, null);
+  add(begun, {}, 'hears');
+  add(sagaStarted, { definitionVersion: 1, limits: [], payload: null, deadlineAt: null }, null);
   expect(table.get('i')?.instance).toMatchObject({ status: 'RUNNING', saga: { definition: { version: 1 } }, awaits: [1, undefined] });
 });
 

@@ -3,7 +3,7 @@ import type { SourceDefinition } from '../definition/entity.ts';
 import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught, messageOf } from './caught.ts';
-import { Committer } from './committer.ts';
+import { Committer, type OutboxItem } from './committer.ts';
 import { deadLetter, deadLettersOf } from './dead-letters.ts';
 import { Records } from './records.ts';
 import { decodeLearning, type TaskEnd } from './takeover.ts';
@@ -29,7 +29,6 @@ export class SourceTask {
   readonly #writer: TransactionalWriter;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
-  #nextOffset = 0;
   #isOver = false;
   #isLive = false;
 
@@ -52,7 +51,7 @@ export class SourceTask {
     environment.counters.takeovers++;
     const group = environment.names.group(participant);
     const [position, logStart] = await Promise.all([environment.log.committedPosition(group, this.#at), environment.log.logStartOffset(this.#at)]);
-    this.#nextOffset = Math.max(position?.offset ?? logStart, logStart);
+    const offset = Math.max(position?.offset ?? logStart, logStart);
     this.#committer = new Committer({
       writer: this.#writer,
       group,
@@ -63,7 +62,7 @@ export class SourceTask {
     });
     if (this.#isOver) return;
     this.#isLive = true;
-    this.#subscription = environment.reader.subscribe({ ...this.#at, offset: this.#nextOffset }, {
+    this.#subscription = environment.reader.subscribe({ ...this.#at, offset }, {
       onBatch: (batch) => this.#onBatch(batch),
       onError: (error) => this.#end({ code: 'READ_ERROR', message: `${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
     });
@@ -88,21 +87,22 @@ export class SourceTask {
   }
 
   async #onBatch(batch: ReadBatch): Promise<void> {
-    const written: RecordToWrite[] = [];
+    const items: OutboxItem[] = [];
     try {
-      for (const record of batch.records) await this.#map(record, written);
+      for (const record of batch.records) {
+        const position = { ...this.#at, offset: record === batch.records.at(-1) ? batch.nextOffset : record.offset + 1, metadata: '' };
+        // The position travels with the commands of what it passes; a fact whose commands are refused takes no other with it.
+        items.push({ records: await this.#map(record), concerns: null, position });
+      }
     } catch (error) {
       return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
     }
     if (this.#isOver) return;
-    this.#nextOffset = batch.nextOffset;
-    // The position travels with the commands of what it passes.
-    const position = { ...this.#at, offset: this.#nextOffset, metadata: '' };
-    if (batch.records.length > 0) this.#committer?.submit({ records: written, concerns: null, position });
+    for (const item of items) this.#committer?.submit(item);
   }
 
-  async #map(record: LogRecord, written: RecordToWrite[]): Promise<void> {
-    if (record.value === null) return;
+  async #map(record: LogRecord): Promise<readonly RecordToWrite[]> {
+    if (record.value === null) return [];
     const { environment, participant, definition } = this.#options;
     const decoded = await decodeLearning(environment.codec, record.value);
     const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8');
@@ -110,9 +110,9 @@ export class SourceTask {
       const commands = definition.map({ type: decoded.type, eventId: decoded.envelope.eventId, key, payload: decoded.payload() });
       return commands.map((command, index) => this.#records.command(command, `${decoded.envelope.eventId}/${participant}.${index}`, null));
     });
-    if (mapped.ok) return void written.push(...mapped.value);
+    if (mapped.ok) return mapped.value;
     environment.counters.deadLetters++;
     environment.logger.error('fact goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason: mapped.fault });
-    written.push(deadLetter(environment, participant, record, mapped.fault));
+    return [deadLetter(environment, participant, record, mapped.fault)];
   }
 }
