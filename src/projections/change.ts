@@ -12,16 +12,6 @@ export type Change = {
   readonly isBlind: boolean;
 };
 
-/** Writes the whole row, whatever was there. */
-export const put = <Of extends Columns>(table: Table<Of>, row: RowOf<Of>): Change => ({
-  table: erase<Table>(table), key: erase<Row>(row), next: () => erase<Row>(row), isBlind: true,
-});
-
-/** The row as the fold of one more record; null: nothing changes. */
-export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of>>, next: (before: RowOf<Of> | null) => RowOf<Of> | null): Change => ({
-  table: erase<Table>(table), key: erase<Row>(key), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
-});
-
 const INTEGER_MAX = 2 ** 31 - 1;
 const BIGINT_MAX = 2n ** 63n - 1n;
 /** The years 1 to 9999: what ISO 8601 writes with four digits. */
@@ -51,6 +41,22 @@ const kept = (column: Column<Value>, value: Value): Value => {
   const decimal = parseDecimal(value);
   return decimal.ok ? formatDecimal(decimal.value) : value;
 };
+
+/** The key's columns as every store keeps them: a row is looked up under what it is stored under. */
+const keyOf = (table: Table, row: Row): Row => Object.fromEntries(table.key.map((name) => {
+  const [column, value] = [table.columns[name], row[name] ?? null];
+  return [name, column === undefined ? value : kept(column, value)];
+}));
+
+/** Writes the whole row, whatever was there. */
+export const put = <Of extends Columns>(table: Table<Of>, row: RowOf<Of>): Change => ({
+  table: erase<Table>(table), key: keyOf(erase<Table>(table), erase<Row>(row)), next: () => erase<Row>(row), isBlind: true,
+});
+
+/** The row as the fold of one more record; null: nothing changes. */
+export const fold = <Of extends Columns>(table: Table<Of>, key: Partial<RowOf<Of>>, next: (before: RowOf<Of> | null) => RowOf<Of> | null): Change => ({
+  table: erase<Table>(table), key: keyOf(erase<Table>(table), erase<Row>(key)), next: (before) => erase<Row | null>(next(erase<RowOf<Of> | null>(before))), isBlind: false,
+});
 
 const isIndexed = ({ key, indexes }: Table, column: string): boolean => key.includes(column) || indexes.some((index) => index.includes(column));
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { erase } from '#kernel';
-import { checkedRow } from './change.ts';
+import { applyChanges, checkedRow, fold, put, type Rows } from './change.ts';
 import { bigint, defineTable, integer, type Table, text, timestamp } from './table.ts';
 
 const table = erase<Table>(defineTable({ name: 'things', columns: { id: text, size: integer, total: bigint, at: timestamp, symbol: text, note: text }, key: ['id'], indexes: [['symbol']] }));
@@ -14,6 +14,13 @@ test.each([
 ])('%s: the last value that PostgreSQL holds fits, the next is a fault', (column, last, beyond) => {
   expect(checkedRow(table, { ...row, [column]: last })).toHaveProperty('row');
   expect(checkedRow(table, { ...row, [column]: beyond })).toHaveProperty('fault', expect.stringContaining(`things.${column}`));
+});
+
+test('a row is looked up under the key that it is stored under', () => {
+  const rows: Rows = new Map();
+  const [stored, found] = [put(table, { ...row, id: 'a\0b' }), fold(table, { id: 'a\0b' }, (before) => (before === null ? null : { ...before, note: 'found' }))];
+  expect(applyChanges(rows, [stored, found], () => undefined)).toBeNull();
+  expect([...(rows.get('things')?.values() ?? [])]).toMatchObject([{ id: 'a\uFFFDb', note: 'found' }]);
 });
 
 test('text that nobody searches by may be long', () => {

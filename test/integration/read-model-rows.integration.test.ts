@@ -79,6 +79,21 @@ test('a record of which one row does not fit changes nothing, and the others of 
   expect(fault).toMatchObject({ record_offset: String(stand), reason: expect.stringContaining('things.amount must be numeric, got 1e5') });
 }, TIMEOUT_MS);
 
+test('what only the server refuses is one record\'s fault: the others of its batch are applied', async () => {
+  const row: Thing = { id: 'one', part: 0, note: null, amount: '1', price: null, count: 1n, share: 0, is_open: true, at: 1 };
+  await database.query(`alter table "${namespace}_things_g1".things add constraint unlucky check (amount <> 666)`);
+  const stand = (await generation.positions()).get('t/0') ?? 0;
+  const records = ['two', 'three', 'unlucky', 'four'].map((id, index) => ({ offset: stand + 2 * index, changes: [put(things, { ...row, id, amount: id === 'unlucky' ? '666' : '1' })] }));
+  const faults = [{ offset: stand + 1, reason: 'told before' }];
+  expect(await generation.apply({ topic: 't', partition: 0, fromOffset: stand, toOffset: stand + 9, records, faults })).toEqual({ status: 'applied', faultCount: 2 });
+  expect((await generation.positions()).get('t/0')).toBe(stand + 9);
+  const ids = (await stored()).map((shownRow) => (JSON.parse(shownRow) as { readonly id: string }).id);
+  expect(ids).toEqual(expect.arrayContaining(['two', 'three', 'four']));
+  expect(ids).not.toContain('unlucky');
+  const told = await createReadModels({ database, namespace }).select({ table: 'projection_faults', where: { projection: 'things', record_offset: [stand + 1, stand + 4] }, orderBy: [{ column: 'record_offset', direction: 'asc' }] });
+  expect(told).toMatchObject([{ reason: 'told before' }, { reason: expect.stringContaining('unlucky') }]);
+}, TIMEOUT_MS);
+
 test('a batch that starts elsewhere than the store stands changes nothing', async () => {
   const before = await stored();
   const stand = (await generation.positions()).get('t/0') ?? 0;

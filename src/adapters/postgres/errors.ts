@@ -48,6 +48,13 @@ export const isConflict = (thrown: unknown): boolean => {
   return state === '40001' || state === '40P01';
 };
 
+/** Classes of SQLSTATE that blame the values of a statement: data (22), constraints (23), sizes (54). Every other refusal meets every row alike. */
+const OF_VALUES = /^(22|23|54)/;
+
+/** Whether the server refused because of what was to be written: other values would pass. */
+export const isOfValues = (thrown: unknown): thrown is PostgresError =>
+  thrown instanceof PostgresError && thrown.code === 'POSTGRES_REFUSED' && thrown.sqlState !== undefined && OF_VALUES.test(thrown.sqlState);
+
 /** What `pg` threw, typed; `what` says what was attempted. */
 export const postgresError = (thrown: unknown, what: string): PostgresError => {
   if (thrown instanceof PostgresError) return thrown;

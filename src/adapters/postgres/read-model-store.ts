@@ -1,6 +1,6 @@
 import { applyChanges, type ApplyOutcome, type Change, type Fault, type Generation, keyText, type OpenOutcome, type ProjectionBatch, type ProjectionDefinition, type ReadModelStore, type Row, type Rows, rowsOf, type Table } from '#projections';
 import type { Database, Query } from './database.ts';
-import { PostgresError } from './errors.ts';
+import { isOfValues, PostgresError } from './errors.ts';
 import { createTables, createViews, migrate } from './migrations.ts';
 import { generationSchema, quoted, readerSchema } from './names.ts';
 import { selectRows, upsertRows } from './rows-sql.ts';
@@ -76,7 +76,7 @@ const positionIsTaken = async (query: Query, at: At, batch: ProjectionBatch): Pr
   return null;
 };
 
-const apply = (at: At, isLive: boolean) => (batch: ProjectionBatch): Promise<ApplyOutcome> =>
+const applyWhole = (at: At, isLive: boolean, batch: ProjectionBatch): Promise<ApplyOutcome> =>
   at.database.transaction(async (query) => {
     if (isLive) {
       const stored = await storedOf(query, { namespace: at.namespace, name: at.projection.name }, 'for share');
@@ -89,6 +89,32 @@ const apply = (at: At, isLive: boolean) => (batch: ProjectionBatch): Promise<App
     return { status: 'applied', faultCount: faults.length };
   });
 
+/** Two batches that follow each other: the records before the middle one, and the rest. */
+const halves = (batch: ProjectionBatch): readonly [ProjectionBatch, ProjectionBatch] => {
+  const middle = Math.floor(batch.records.length / 2);
+  const border = batch.records[middle]?.offset ?? batch.toOffset;
+  return [
+    { ...batch, toOffset: border, records: batch.records.slice(0, middle), faults: batch.faults.filter(({ offset }) => offset < border) },
+    { ...batch, fromOffset: border, records: batch.records.slice(middle), faults: batch.faults.filter(({ offset }) => offset >= border) },
+  ];
+};
+
+/** Where the server refuses what a batch writes, the batch is halved until the record is found that is to blame: that one becomes a fault. */
+const applyIn = async (at: At, isLive: boolean, batch: ProjectionBatch): Promise<ApplyOutcome> => {
+  try {
+    return await applyWhole(at, isLive, batch);
+  } catch (thrown) {
+    const [only] = batch.records;
+    if (!isOfValues(thrown) || only === undefined) throw thrown;
+    if (batch.records.length === 1) return applyWhole(at, isLive, { ...batch, records: [], faults: [...batch.faults, { offset: only.offset, reason: thrown.message }] });
+    const [before, after] = halves(batch);
+    const first = await applyIn(at, isLive, before);
+    if (first.status !== 'applied') return first;
+    const second = await applyIn(at, isLive, after);
+    return second.status === 'applied' ? { ...second, faultCount: first.faultCount + second.faultCount } : second;
+  }
+};
+
 const positionsOf = async (query: Query, at: Omit<At, 'database'>): Promise<ReadonlyMap<string, number>> => {
   const { rows } = await query(`select topic, partition, next_offset from ${book(at.namespace, 'projection_offsets')} where projection = $1 and generation = $2`, [at.projection.name, at.generation]);
   return new Map(rows.map((row) => [`${String(row['topic'])}/${String(row['partition'])}`, Number(row['next_offset'])]));
@@ -97,7 +123,7 @@ const positionsOf = async (query: Query, at: Omit<At, 'database'>): Promise<Read
 const generationOf = (at: At, isLive: boolean): Generation => ({
   number: at.generation,
   positions: () => positionsOf(at.database.query, at),
-  apply: apply(at, isLive),
+  apply: (batch) => applyIn(at, isLive, batch),
 });
 
 /** Takes a number of its own under the lock of the projection's row. */

@@ -31,8 +31,10 @@ export type ReadModels = {
   readonly count: (query: Pick<RowQuery, 'table' | 'where' | 'since'>) => Promise<number>;
   /** What is stored of the projections of this namespace. */
   readonly projections: () => Promise<readonly { readonly name: string; readonly version: number; readonly generation: number; readonly faultCount: number }[]>;
-  /** Rows and positions of several projections at one instant; those that were never run, or are stored in another version, are left out. */
-  readonly snapshot: <Result>(projections: readonly ProjectionDefinition[], work: (snapshots: ReadonlyMap<string, Snapshot>) => Promise<Result>) => Promise<Result>;
+  /** Rows and positions of several projections at one instant. `absent` tells, by name, why one is not among them: it was never run, or is stored in another version. */
+  readonly snapshot: <Result>(
+    projections: readonly ProjectionDefinition[], work: (snapshots: ReadonlyMap<string, Snapshot>, absent: ReadonlyMap<string, string>) => Promise<Result>,
+  ) => Promise<Result>;
 };
 
 const LIMIT = 1_000;
@@ -67,10 +69,14 @@ const pages = async function* (query: Query, from: { readonly schema: string; re
   await query('close pages');
 };
 
-const snapshotOf = async (query: Query, namespace: string, projection: ProjectionDefinition): Promise<Snapshot | null> => {
+const NEVER_RUN = 'it was never run';
+
+const snapshotOf = async (query: Query, namespace: string, projection: ProjectionDefinition): Promise<Snapshot | string> => {
   const reader = quoted(readerSchema(namespace));
   const { rows: [stored] } = await query(`select generation, version from ${reader}.projections where name = $1`, [projection.name]);
-  if (stored === undefined || Number(stored['version']) !== projection.version) return null;
+  // Generation 0: made known, never built.
+  if (stored === undefined || Number(stored['generation']) === 0) return NEVER_RUN;
+  if (Number(stored['version']) !== projection.version) return `stored in version ${String(stored['version'])}, this build has version ${projection.version}`;
   const generation = Number(stored['generation']);
   const offsets = await query(`select topic, partition, next_offset from ${reader}.projection_offsets where projection = $1 and generation = $2`, [projection.name, generation]);
   const faults = await query(`select count(*) as count from ${reader}.projection_faults where projection = $1 and generation = $2`, [projection.name, generation]);
@@ -106,12 +112,14 @@ export const createReadModels = ({ database, namespace }: { readonly database: D
     },
     snapshot: (projections, work) => database.transaction(async (query) => {
       const snapshots = new Map<string, Snapshot>();
+      const absent = new Map<string, string>();
       const { rows: [known] } = await query('select to_regclass($1) is not null as known', [`${reader}.projections`]);
-      for (const projection of known?.['known'] === true ? projections : []) {
-        const snapshot = await snapshotOf(query, namespace, projection);
-        if (snapshot !== null) snapshots.set(projection.name, snapshot);
+      for (const projection of projections) {
+        const snapshot = known?.['known'] === true ? await snapshotOf(query, namespace, projection) : NEVER_RUN;
+        if (typeof snapshot === 'string') absent.set(projection.name, snapshot);
+        else snapshots.set(projection.name, snapshot);
       }
-      return work(snapshots);
+      return work(snapshots, absent);
     }, { isolation: 'repeatable read', isReadOnly: true }),
   };
 };

@@ -16,6 +16,8 @@ export type CorrelationsOptions = {
 };
 
 export type CorrelationCounts = { instanceCount: number; openCount: number; unjudgedCount: number; lateCount: number };
+/** A saga type in a version that is not among the definitions given, and how many instances of it there are. */
+export type UnjudgedType = { readonly type: string; readonly version: number; readonly instanceCount: number };
 
 /** Records of one partition that pass before a saga that has ended is judged: what may come late (reports of a venue) comes within them. */
 const LATE_RECORDS = 5_000;
@@ -40,6 +42,7 @@ export class Correlations {
   readonly #observe: ReturnType<typeof createObserver>;
   /** Status of every instance, as the engine folds it. */
   readonly statuses = new Map<string, string>();
+  readonly #unjudged = new Map<string, { readonly type: string; readonly version: number; instanceCount: number }>();
   /** Causes that lie on no record of their own saga: looked for at the end. */
   readonly unknownCauses = new Map<string, { readonly instance: string; readonly message: string }>();
 
@@ -122,9 +125,23 @@ export class Correlations {
     for (const history of histories) {
       const ledger = ledgerOf(history);
       this.counts.instanceCount++;
-      if (ledger === null) this.counts.unjudgedCount++;
+      if (ledger === null) this.#countUnjudged(history);
       else for (const violation of checkInstance(ledger)) this.#options.report(violation);
     }
+  }
+
+  #countUnjudged({ sagaType, records }: History): void {
+    this.counts.unjudgedCount++;
+    const version = records[0]?.envelope.definitionVersion ?? 1;
+    const key = `${sagaType}@${version}`;
+    const counted = this.#unjudged.get(key) ?? { type: sagaType, version, instanceCount: 0 };
+    this.#unjudged.set(key, counted);
+    counted.instanceCount++;
+  }
+
+  /** Which definitions are missing. */
+  get unjudged(): readonly UnjudgedType[] {
+    return [...this.#unjudged.values()];
   }
 
   #checkLives(records: readonly AuditedRecord[], isParentOver: boolean): void {

@@ -117,14 +117,12 @@ export class LogReading {
   #project({ topic, record }: Read, event: DecodedEvent, payload: unknown): Promise<void> | void {
     const { codec, folds } = this.#options;
     const { partition, offset, timestampMs } = record;
-    const wanting = folds.filter((fold) => fold.reads(topic) && fold.wants(event.type));
-    const interested = wanting.filter((fold) => fold.covers(topic, partition, offset));
-    for (const fold of wanting) if (!interested.includes(fold)) fold.unread();
+    const interested = folds.filter((fold) => fold.reads(topic) && fold.wants(event.type));
     if (interested.length === 0) return undefined;
     const projected = { topic, partition, offset, timestampMs, key: record.key === null ? '' : text.decode(record.key), type: event.type, envelope: event.envelope, payload, decodeData: codec.decodeData };
     const slow = interested.filter((fold) => {
       try {
-        fold.add(projected);
+        fold.take(projected);
         return false;
       } catch {
         return true;
@@ -134,7 +132,7 @@ export class LogReading {
   }
 
   /** Once more, with the schemas that were missing; what still cannot be mapped is a fault of the read model. */
-  async #projectSlowly(folds: readonly ReadModelFold[], projected: () => Parameters<ReadModelFold['add']>[0]): Promise<void> {
-    for (const fold of folds) await withSchemas(this.#options.codec, () => fold.add(projected())).catch(() => fold.fault());
+  async #projectSlowly(folds: readonly ReadModelFold[], projected: () => Parameters<ReadModelFold['take']>[0]): Promise<void> {
+    for (const fold of folds) await withSchemas(this.#options.codec, () => fold.take(projected())).catch(() => fold.faulty(projected()));
   }
 }

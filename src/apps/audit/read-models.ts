@@ -21,8 +21,8 @@ export class ReadModelFold {
   /** Of append-only tables: a digest per row is enough. */
   readonly #digests = new Map<string, Map<string, string>>();
   #faultCount = 0;
+  #behindCount = 0;
   rowCount = 0;
-  #unreadCount = 0;
 
   constructor(options: { readonly projection: ProjectionDefinition; readonly snapshot: Snapshot; readonly report: Report }) {
     this.#projection = options.projection;
@@ -34,22 +34,18 @@ export class ReadModelFold {
     return this.#projection.name;
   }
 
+  /** Whether it reads this topic. */
+  reads(topic: string): boolean {
+    return this.#projection.topics.includes(topic);
+  }
+
   /** Whether the stored read model has read the record. */
   covers(topic: string, partition: number, offset: number): boolean {
     return offset < (this.#snapshot.positions.get(`${topic}/${partition}`) ?? 0);
   }
 
-  reads(topic: string): boolean {
-    return this.#projection.topics.includes(topic);
-  }
-
   wants(type: string): boolean {
     return isOfInterest(this.#projection, type);
-  }
-
-  /** A record that it wants and has not read yet. */
-  unread(): void {
-    this.#unreadCount++;
   }
 
   fault(): void {
@@ -57,7 +53,17 @@ export class ReadModelFold {
   }
 
   /** Throws only what mapping the record throws: nothing is changed then. */
-  add(record: Projected): void {
+  take(record: Projected): void {
+    if (this.covers(record.topic, record.partition, record.offset)) return this.#add(record);
+    if (changesOf(this.#projection, record).length > 0) this.#behindCount++;
+  }
+
+  /** A record that cannot be mapped. */
+  faulty({ topic, partition, offset }: Projected): void {
+    if (this.covers(topic, partition, offset)) this.fault();
+  }
+
+  #add(record: Projected): void {
     const fault = applyChanges(this.#rows, changesOf(this.#projection, record), (table, key) => this.#compact(table, key));
     if (fault !== null) this.#faultCount++;
   }
@@ -67,8 +73,12 @@ export class ReadModelFold {
     return this.#rows.get(table)?.get(key);
   }
 
-  async compare({ isFinished }: { readonly isFinished: boolean }): Promise<void> {
-    if (isFinished && this.#unreadCount > 0) this.#say(`${this.#unreadCount} records of the log have not been read`);
+  /** Where nothing runs any more, the stored read model must hold everything. */
+  checkReached(): void {
+    if (this.#behindCount > 0) this.#say(`${this.#behindCount} records of the log have not been read`);
+  }
+
+  async compare(): Promise<void> {
     for (const table of this.#projection.tables) await this.#compareTable(table);
     if (this.#faultCount !== this.#snapshot.faultCount) this.#say(`${this.#snapshot.faultCount} faults are recorded, the log has ${this.#faultCount} records that it cannot project`);
   }

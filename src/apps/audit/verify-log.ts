@@ -3,7 +3,7 @@ import type { ProjectionDefinition } from '#projections';
 import type { SagaShape } from '#saga-core';
 import type { Codec, EventLog } from '#saga-core/ports';
 import { EntityChains } from './chains.ts';
-import { Correlations } from './correlations.ts';
+import { Correlations, type UnjudgedType } from './correlations.ts';
 import { foundElsewhere, missingInDeadLetters } from './elsewhere.ts';
 import { LogReading, POSITIONS_COMMANDS, stateTopics } from './log-reading.ts';
 import { Positions } from './positions.ts';
@@ -18,10 +18,10 @@ export type VerifyLogOptions = {
   readonly namespace: string;
   /** Every version of every saga that may lie on the log; instances of others are counted, not judged. */
   readonly definitions: readonly SagaShape[];
-  /** With it, the stored read models are compared with a fold of the log; one that is not there, in its version, is a violation. */
+  /** With it, the stored read model of every projection is compared with a fold of the log; one that is not there is a violation. */
   readonly database?: Database;
   readonly projections?: readonly ProjectionDefinition[];
-  /** Nothing runs any more: whatever has not ended, and does not wait for a person, is lost, and what no read model has read is missing there. Default false. */
+  /** Nothing runs any more: whatever has not ended, and does not wait for a person, is lost; and the read models hold everything. Default false. */
   readonly isFinished?: boolean;
   /** How long past its deadline an open instance may be silent; default 60 s. */
   readonly overdueMs?: number;
@@ -36,8 +36,9 @@ export type LogVerification = {
   readonly recordCount: number;
   readonly instanceCount: number;
   readonly openCount: number;
-  /** Instances whose definition is not among those given. */
+  /** Instances whose definition is not among those given: nobody knows whether they hold what they must, so the log is not clean. */
   readonly unjudgedCount: number;
+  readonly unjudged: readonly UnjudgedType[];
   /** Reports that came after their saga was over and judged: they change nothing. */
   readonly lateCount: number;
   /** Compared read models with their rows. */
@@ -95,15 +96,19 @@ const reportElsewhere = async (options: VerifyLogOptions, correlations: Correlat
   }
 };
 
-const foldsOf = ({ projections = [], database }: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>, report: Report): readonly ReadModelFold[] =>
-  (database === undefined ? [] : projections).flatMap((projection) => {
-    const snapshot = snapshots.get(projection.name);
-    if (snapshot !== undefined) return [new ReadModelFold({ projection, snapshot, report })];
-    report({ invariant: 'I7', instance: null, message: `read model ${projection.name}: there is none of version ${projection.version} to compare; a projector builds it` });
-    return [];
-  });
+/** What is stored of the read models, and why some are not. */
+type Stored = { readonly snapshots: ReadonlyMap<string, Snapshot>; readonly absent: ReadonlyMap<string, string> };
+const NOTHING_STORED: Stored = { snapshots: new Map(), absent: new Map() };
 
-const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, Snapshot>): Promise<LogVerification> => {
+const foldsOf = ({ projections = [] }: VerifyLogOptions, { snapshots, absent }: Stored, report: Report): readonly ReadModelFold[] => {
+  for (const [name, why] of absent) report({ invariant: 'I7', instance: null, message: `read model ${name}: there is none to compare, ${why}; a projector builds it` });
+  return projections.flatMap((projection) => {
+    const snapshot = snapshots.get(projection.name);
+    return snapshot === undefined ? [] : [new ReadModelFold({ projection, snapshot, report })];
+  });
+};
+
+const verify = async (options: VerifyLogOptions, stored: Stored): Promise<LogVerification> => {
   const startedAtMs = performance.now();
   const { log, codec, namespace, definitions, isFinished = false, overdueMs = OVERDUE_MS, nowMs = Date.now() } = options;
   const found: Found = { list: [], count: 0 };
@@ -111,7 +116,7 @@ const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, 
     found.count++;
     if (found.list.length < VIOLATIONS_MAX) found.list.push(violation);
   };
-  const folds = foldsOf(options, snapshots, report);
+  const folds = foldsOf(options, stored, report);
   const sagaTopics = sagaTopicsOf(definitions);
   const ranges = await allRanges(options, folds.length > 0);
   const isWhole = startAtZero(ranges, sagaTopics);
@@ -123,12 +128,16 @@ const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, 
   for (const judge of [correlations, chains, positions]) judge.finish();
   await reportElsewhere(options, correlations, { reading, isWhole, report });
   compareStatuses(correlations, folds.find((fold) => fold.name === SAGAS), report);
-  for (const fold of folds) await fold.compare({ isFinished });
+  for (const fold of folds) {
+    if (isFinished) fold.checkReached();
+    await fold.compare();
+  }
   return {
     violations: found.list,
     violationCount: found.count,
     recordCount: reading.recordCount,
     ...correlations.counts,
+    unjudged: correlations.unjudged,
     readModels: folds.map(({ name, rowCount }) => ({ name, rowCount })),
     elapsedMs: Math.round(performance.now() - startedAtMs),
   };
@@ -137,10 +146,11 @@ const verify = async (options: VerifyLogOptions, snapshots: ReadonlyMap<string, 
 /**
  * Reads the log from its start and checks everything that must hold of it: one outcome and one end, the order of steps, undoing in
  * reverse, chains without gap or edit, one partition and a known cause, positions as the sums of their fills, nothing lost; and
- * that the stored read models are the fold of the log. It holds what is open, the ids and fills of everything, and the read models.
+ * that the stored read models are the fold of the log. It holds what is open or just
+ * over, of everything else ids, fills, statuses and assessments, and the read models: memory grows with the log.
  */
 export const verifyLog = async (options: VerifyLogOptions): Promise<LogVerification> => {
   const { database, projections = [], namespace } = options;
-  if (database === undefined || projections.length === 0) return verify(options, new Map());
-  return createReadModels({ database, namespace }).snapshot(projections, (snapshots) => verify(options, snapshots));
+  if (database === undefined || projections.length === 0) return verify(options, NOTHING_STORED);
+  return createReadModels({ database, namespace }).snapshot(projections, (snapshots, absent) => verify(options, { snapshots, absent }));
 };

@@ -32,6 +32,8 @@ const first = (sagaId: string, record: Projected): SagaRow => {
     failed_step: null,
     failure_reason: null,
     waiting_steps: '[]',
+    parked_by: null,
+    parked_from: null,
     topic: record.topic,
     partition: record.partition,
     first_offset: BigInt(record.offset),
@@ -70,8 +72,7 @@ const failing = (row: SagaRow, step: string | null, reason: string): SagaRow => 
 
 const requested: Move = (row, { payload }) => {
   const { failedStep, reason } = erase<CompensationRequested>(payload);
-  const isParked = row.status === 'MANUAL_REQUIRED' && waitingOf(row).length === 0;
-  return row.status === 'RUNNING' || isParked ? { ...failing(row, failedStep, reason), status: 'COMPENSATING' } : row;
+  return row.status === 'RUNNING' ? { ...failing(row, failedStep, reason), status: 'COMPENSATING' } : row;
 };
 
 const failed: Move = (row, { payload, envelope }) => {
@@ -89,19 +90,34 @@ const MOVES: Readonly<Record<string, Move>> = {
   'chorus.CompensationRequested': requested,
   'chorus.CompensationFailed': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, [...others(row, record), slotOf(record)])),
   'chorus.CompensationCompleted': (row, record) => (row.status === 'RUNNING' ? row : waiting(row, others(row, record))),
-  // What it has to write can never be committed: it waits for a person, until a later build can.
-  'chorus.InstanceParked': (row, { payload }) => ({ ...row, status: 'MANUAL_REQUIRED', failure_reason: row.failure_reason ?? erase<InstanceParked>(payload).reason }),
+  'chorus.InstanceParked': (row, { payload }) => ({ ...row, failure_reason: row.failure_reason ?? erase<InstanceParked>(payload).reason }),
   'ops.operator.action': (row, { payload }) => ordered(row, erase<OpsOperatorAction>(payload)),
   // An instance that completes after all had a request that came too late: it says nothing of a failure.
   'chorus.SagaCompleted': (row, { envelope }) => ({ ...row, status: 'COMPLETED', ended_at: envelope.occurredAt, failed_step: null, failure_reason: null, waiting_steps: '[]' }),
   'chorus.SagaFailed': failed,
 };
 
+const INSTANCE_PARKED = 'chorus.InstanceParked';
+
+/** Whoever has parked an instance writes nothing of it: a later record on its own chain says that it goes on. Entities write on chains of their own. */
+const parkedBy = (row: SagaRow, { type, envelope }: Projected): string | null => {
+  if (type === INSTANCE_PARKED) return envelope.producer;
+  return envelope.producer === row.parked_by && envelope.chain.id === envelope.producer ? null : row.parked_by;
+};
+
+/** What it has to write can never be committed, until a later build can: parked, an instance waits for a person whatever its state machine says; that goes on beneath, by what the others write. */
+const moved = (row: SagaRow, record: Projected): SagaRow => {
+  const beneath = row.parked_from === null ? row : { ...row, status: row.parked_from };
+  const after = hasEnded(beneath) ? beneath : (MOVES[record.type]?.(beneath, record) ?? beneath);
+  const parked = hasEnded(after) ? null : parkedBy(row, record);
+  return parked === null ? { ...after, parked_by: null, parked_from: null } : { ...after, status: 'MANUAL_REQUIRED', parked_by: parked, parked_from: after.status };
+};
+
 /** Every record of an instance counts; only those before its end move it. */
 export const nextSagaRow = (sagaId: string, record: Projected) => (before: SagaRow | null): SagaRow | null => {
   if (before === null && isOfExisting(record)) return null;
   const row = before ?? first(sagaId, record);
-  const after = hasEnded(row) ? row : (MOVES[record.type]?.(row, record) ?? row);
+  const after = moved(row, record);
   return {
     ...after,
     symbol: after.symbol ?? symbolOf(record.payload),

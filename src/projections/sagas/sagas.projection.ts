@@ -33,7 +33,8 @@ const everyRecord = (record: Projected): readonly Change[] => {
 /** Instances by status with their steps and their timeline, of every saga type alike. */
 export const sagasProjection: ProjectionDefinition = defineProjection({
   name: 'sagas',
-  version: 2,
+  // Version 2 had no columns for parking.
+  version: 3,
   topics: ['sagas.trading'],
   tables: [sagas, sagaSteps, sagaTimeline],
   handles: [],

@@ -21,6 +21,9 @@ export const sagas = defineTable({
     failure_reason: nullable(text),
     /** Steps whose compensation waits for a person, as a JSON list of `step` or `step/item`. */
     waiting_steps: text,
+    /** Participant that cannot write what it has to; while it is set, status is MANUAL_REQUIRED and `parked_from` what it would be otherwise. */
+    parked_by: nullable(text),
+    parked_from: nullable(text),
     topic: text,
     partition: integer,
     first_offset: bigint,
