@@ -1,11 +1,14 @@
 import { createObserver, type ObservedInstance } from '#saga-core/runtime';
 import { type AuditedRecord, checkCauses, checkChains, checkInstance, type DefinitionLookup, historiesOf, type History, ledgerOf } from '#saga-core/testing';
 import type { SagaShape } from '#saga-core';
+import type { VendorOrders } from './vendor-orders.ts';
 import type { Report } from './violation.ts';
+import type { OpenInstance } from './watermarks.ts';
 
 export type CorrelationsOptions = {
   readonly definitions: readonly SagaShape[];
   readonly report: Report;
+  readonly vendorOrders: VendorOrders;
   readonly nowMs: number;
   /** An open instance whose deadline, or last sign of life where it has none, lies further back stands still. */
   readonly overdueMs: number;
@@ -43,6 +46,8 @@ export class Correlations {
   /** Status of every instance, as the engine folds it. */
   readonly statuses = new Map<string, string>();
   readonly #unjudged = new Map<string, { readonly type: string; readonly version: number; instanceCount: number }>();
+  /** Instances that have not ended. */
+  readonly open: OpenInstance[] = [];
   /** Causes that lie on no record of their own saga: looked for at the end. */
   readonly unknownCauses = new Map<string, { readonly instance: string; readonly message: string }>();
 
@@ -125,8 +130,12 @@ export class Correlations {
     for (const history of histories) {
       const ledger = ledgerOf(history);
       this.counts.instanceCount++;
-      if (ledger === null) this.#countUnjudged(history);
-      else for (const violation of checkInstance(ledger)) this.#options.report(violation);
+      if (ledger === null) {
+        this.#countUnjudged(history);
+        continue;
+      }
+      for (const violation of checkInstance(ledger)) this.#options.report(violation);
+      this.#options.vendorOrders.check(ledger);
     }
   }
 
@@ -151,11 +160,22 @@ export class Correlations {
       this.statuses.set(instance.key, instance.status);
       if (hasEnded(instance)) continue;
       this.counts.openCount++;
+      this.#noteOpen(instance.key, records);
       if (instance.status === 'MANUAL_REQUIRED' || isParked) continue;
       // A parent ends after its children: one that is open then has lost its end.
       if (isParentOver) this.#options.report({ invariant: 'I9', instance: instance.key, message: `${instance.status}, but its parent has ended` });
       else this.#checkLife(instance, lastAtMs);
     }
+  }
+
+  #noteOpen(key: string, records: readonly AuditedRecord[]): void {
+    const start = records.find(({ type, envelope }) => {
+      const own = envelope.subSaga === null ? envelope.correlationId : `${envelope.correlationId ?? ''}/${envelope.subSaga}`;
+      return own === key && this.#options.definitions.some((definition) => definition.type === (envelope.subSaga ?? envelope.sagaType) && definition.start.name === type);
+    });
+    if (start === undefined) return;
+    const { topic, partition, offset, envelope } = start;
+    this.open.push({ key, topic, partition, type: envelope.subSaga ?? envelope.sagaType ?? '', startOffset: offset });
   }
 
   /** Where nothing was deleted, a writer's first record of an instance is its number 1. */

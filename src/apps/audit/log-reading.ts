@@ -1,18 +1,23 @@
-import { applySplitCommand, entityState, type EntityState, topicDeclarations } from '#contracts';
+import { entityState, type EntityState, topicDeclarations } from '#contracts';
 import { erase } from '#kernel';
 import type { Codec, DecodedEvent, LogRecord } from '#saga-core/ports';
 import { bodyHash } from '#saga-core/runtime';
 import type { AuditedRecord } from '#saga-core/testing';
 import type { EntityChains } from './chains.ts';
 import type { Correlations } from './correlations.ts';
+import { type Cycles, CYCLES_COMMANDS } from './cycles.ts';
+import { type Exposures, EXPOSURES_COMMANDS } from './exposures.ts';
 import type { Positions } from './positions.ts';
 import { decodeNow, type Undecodable, withSchemas } from './read-log.ts';
 import type { ReadModelFold } from './read-models.ts';
+import type { VendorOrders } from './vendor-orders.ts';
 import type { Report } from './violation.ts';
 
 const text = new TextDecoder();
 const POSITIONS_STATE = 'entities.positions.state';
 export const POSITIONS_COMMANDS = 'entities.positions.commands';
+/** Topics of what is asked of entities and of facts from outside, without the namespace: nothing on them may be lost unread. */
+export const inputTopics: readonly string[] = topicDeclarations.map(({ name }) => name).filter((name) => name.endsWith('.commands') || name.startsWith('market.'));
 /** Topics of entities' states, without the namespace. */
 export const stateTopics: readonly string[] = topicDeclarations.map(({ name }) => name).filter((name) => /^entities\..+\.state$/.test(name));
 
@@ -24,6 +29,9 @@ export type LogReadingOptions = {
   readonly correlations: Correlations;
   readonly chains: EntityChains;
   readonly positions: Positions;
+  readonly exposures: Exposures;
+  readonly cycles: Cycles;
+  readonly vendorOrders: VendorOrders;
   readonly folds: readonly ReadModelFold[];
   readonly report: Report;
 };
@@ -41,7 +49,7 @@ type Read = { readonly topic: string; readonly record: LogRecord };
 /** Hands every record to those who judge it, decoded once. */
 export class LogReading {
   recordCount = 0;
-  /** Records of saga topics that nobody can decode: dead letters must hold them. */
+  /** Records of saga topics, commands and facts that nobody can decode: dead letters must hold them. */
   readonly bad: BadRecord[] = [];
   readonly #options: LogReadingOptions;
 
@@ -53,7 +61,6 @@ export class LogReading {
     const { codec, namespace, sagaTopics } = this.#options;
     if (record.value === null) return undefined;
     const topic = record.topic.slice(namespace.length + 1);
-    if (topic === POSITIONS_COMMANDS && header(record, 'event-type') !== applySplitCommand.name) return undefined;
     this.recordCount++;
     const decoded = decodeNow(codec, record.value);
     if (decoded instanceof Promise) return decoded.then((event) => this.#judge({ topic, record }, event));
@@ -68,11 +75,11 @@ export class LogReading {
   }
 
   #judgeNow(read: Read, event: DecodedEvent): Promise<void> | void {
-    const { topic, record } = read;
+    const { topic } = read;
     const payload = this.#payloadOf(read, event);
     if (payload === undefined) return undefined;
     if (this.#options.sagaTopics.has(topic)) this.#sagaRecord(read, event, payload.value);
-    if (topic === POSITIONS_COMMANDS) this.#options.positions.command(record.key === null ? '' : text.decode(record.key), event.type, payload.value);
+    if (topic.endsWith('.commands')) this.#command(read, event.type, payload.value);
     if (stateTopics.includes(topic)) return this.#state(read, event, payload.value);
     return this.#project(read, event, payload.value);
   }
@@ -88,17 +95,26 @@ export class LogReading {
 
   #undecodable({ topic, record: { partition, offset } }: Read, reason: string, type: string | null): void {
     const { sagaTopics, folds } = this.#options;
-    if (sagaTopics.has(topic)) this.bad.push({ topic, partition, offset, reason });
+    if (sagaTopics.has(topic) || inputTopics.includes(topic)) this.bad.push({ topic, partition, offset, reason });
     for (const fold of folds) if (fold.covers(topic, partition, offset) && (type === null || fold.wants(type))) fold.fault();
   }
 
+  #command({ topic, record }: Read, type: string, payload: unknown): void {
+    const { positions, exposures, cycles } = this.#options;
+    const key = record.key === null ? '' : text.decode(record.key);
+    const given = { key, partition: record.partition, offset: record.offset, type, payload };
+    if (topic === POSITIONS_COMMANDS) positions.command(key, type, payload);
+    if (topic === EXPOSURES_COMMANDS) exposures.command(given);
+    if (topic === CYCLES_COMMANDS) cycles.command(given);
+  }
+
   #sagaRecord({ topic, record }: Read, event: DecodedEvent, payload: unknown): void {
-    const { correlations, chains, positions, report } = this.#options;
+    const { correlations, chains, positions, exposures, cycles, vendorOrders, report } = this.#options;
     const { envelope, type } = event;
     const { partition, offset } = record;
     const audited: AuditedRecord = { topic, partition, offset, type, envelope, payload, bodyHash: bodyHash(record.value ?? new Uint8Array()) };
     correlations.add(audited);
-    positions.add(audited);
+    for (const judge of [positions, exposures, cycles, vendorOrders]) judge.add(audited);
     if (envelope.correlationId === null) return;
     const key = record.key === null ? '' : text.decode(record.key);
     if (key !== envelope.correlationId) report({ invariant: 'I8', instance: envelope.correlationId, message: `${type} at ${topic}/${partition} offset ${offset} has the key ${key}` });

@@ -4,12 +4,17 @@ import type { SagaShape } from '#saga-core';
 import type { Codec, EventLog } from '#saga-core/ports';
 import { EntityChains } from './chains.ts';
 import { Correlations, type UnjudgedType } from './correlations.ts';
-import { foundElsewhere, missingInDeadLetters } from './elsewhere.ts';
-import { LogReading, POSITIONS_COMMANDS, stateTopics } from './log-reading.ts';
+import { Cycles, CYCLES_COMMANDS } from './cycles.ts';
+import { foundElsewhere, readDeadLetters } from './elsewhere.ts';
+import { Exposures, EXPOSURES_COMMANDS } from './exposures.ts';
+import type { IsRefused } from './given-command.ts';
+import { inputTopics, LogReading, POSITIONS_COMMANDS, stateTopics } from './log-reading.ts';
 import { Positions } from './positions.ts';
 import { type Range, rangesOf, readRange } from './read-log.ts';
 import { ReadModelFold } from './read-models.ts';
+import { VendorOrders } from './vendor-orders.ts';
 import type { AuditViolation, Report } from './violation.ts';
+import { Watermarks } from './watermarks.ts';
 
 export type VerifyLogOptions = {
   readonly log: EventLog;
@@ -79,20 +84,20 @@ const allRanges = async (options: VerifyLogOptions, isComparing: boolean): Promi
   const { log, namespace, definitions, projections = [] } = options;
   const projected = isComparing ? projections.flatMap((projection) => projection.topics) : [];
   const ranges = new Map<string, readonly Range[]>();
-  for (const topic of new Set([...stateTopics, POSITIONS_COMMANDS, ...sagaTopicsOf(definitions), ...projected])) ranges.set(topic, await rangesOf(log, `${namespace}.${topic}`));
+  for (const topic of new Set([...stateTopics, ...inputTopics, ...sagaTopicsOf(definitions), ...projected])) ranges.set(topic, await rangesOf(log, `${namespace}.${topic}`));
   return ranges;
 };
 
 const startAtZero = (ranges: Ranges, topics: Iterable<string>): boolean => [...topics].every((topic) => (ranges.get(topic) ?? []).every((range) => range.start === 0));
 
 /** What is told only when all is read: causes beside the saga topics, bad records without a dead letter. */
-const reportElsewhere = async (options: VerifyLogOptions, correlations: Correlations, rest: { readonly reading: LogReading; readonly isWhole: boolean; readonly report: Report }): Promise<void> => {
+const reportElsewhere = async (options: VerifyLogOptions, correlations: Correlations, rest: { readonly reading: LogReading; readonly isWhole: boolean; readonly isRefused: IsRefused; readonly report: Report }): Promise<void> => {
   const { log, namespace } = options;
-  const { reading, isWhole, report } = rest;
+  const { reading, isWhole, isRefused, report } = rest;
   const elsewhere = await foundElsewhere(log, namespace, new Set(isWhole ? correlations.unknownCauses.keys() : []));
   for (const [eventId, { instance, message }] of isWhole ? correlations.unknownCauses : []) if (!elsewhere.has(eventId)) report({ invariant: 'I8', instance, message });
-  for (const { topic, partition, offset, reason } of await missingInDeadLetters(log, namespace, reading.bad)) {
-    report({ invariant: 'I9', instance: null, message: `${topic}/${partition} offset ${offset} is in no dead letter and cannot be read: ${reason}` });
+  for (const { topic, partition, offset, reason } of reading.bad) {
+    if (!isRefused({ topic, partition, offset })) report({ invariant: 'I9', instance: null, message: `${topic}/${partition} offset ${offset} is in no dead letter and cannot be read: ${reason}` });
   }
 };
 
@@ -118,15 +123,22 @@ const verify = async (options: VerifyLogOptions, stored: Stored): Promise<LogVer
   };
   const folds = foldsOf(options, stored, report);
   const sagaTopics = sagaTopicsOf(definitions);
+  const watermarks = await Watermarks.read({ log, namespace, definitions });
   const ranges = await allRanges(options, folds.length > 0);
   const isWhole = startAtZero(ranges, sagaTopics);
-  const correlations = new Correlations({ definitions, report, nowMs, overdueMs, isFinished, isWhole });
+  const vendorOrders = new VendorOrders({ report });
+  const correlations = new Correlations({ definitions, report, vendorOrders, nowMs, overdueMs, isFinished, isWhole });
   const chains = new EntityChains({ report, isWhole });
   const positions = new Positions({ report, areSplitsWhole: startAtZero(ranges, [POSITIONS_COMMANDS]) });
-  const reading = new LogReading({ codec, namespace, sagaTopics, correlations, chains, positions, folds, report });
+  const exposures = new Exposures({ report, isWhole: isWhole && startAtZero(ranges, [EXPOSURES_COMMANDS]) });
+  const cycles = new Cycles({ report, statuses: correlations.statuses, isWhole: isWhole && startAtZero(ranges, [CYCLES_COMMANDS]) });
+  const reading = new LogReading({ codec, namespace, sagaTopics, correlations, chains, positions, exposures, cycles, vendorOrders, folds, report });
   await readAll(log, ranges, reading);
+  const isRefused = await readDeadLetters(log, namespace);
   for (const judge of [correlations, chains, positions]) judge.finish();
-  await reportElsewhere(options, correlations, { reading, isWhole, report });
+  for (const judge of [exposures, cycles]) judge.finish(isRefused);
+  watermarks.check(correlations.open, report);
+  await reportElsewhere(options, correlations, { reading, isWhole, isRefused, report });
   compareStatuses(correlations, folds.find((fold) => fold.name === SAGAS), report);
   for (const fold of folds) {
     if (isFinished) fold.checkReached();
@@ -145,7 +157,8 @@ const verify = async (options: VerifyLogOptions, stored: Stored): Promise<LogVer
 
 /**
  * Reads the log from its start and checks everything that must hold of it: one outcome and one end, the order of steps, undoing in
- * reverse, chains without gap or edit, one partition and a known cause, positions as the sums of their fills, nothing lost; and
+ * reverse, chains without gap or edit, one partition and a known cause, one order per client order id, positions as the sums of their fills,
+ * exposure as their sum, one cycle per symbol, nothing lost, watermarks that a restart can rely on; and
  * that the stored read models are the fold of the log. It holds what is open or just
  * over, of everything else ids, fills, statuses and assessments, and the read models: memory grows with the log.
  */

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from '@jest/globals';
-import { marketSplitDetected, tradePositionUpdated, type TradePositionUpdated } from '#contracts';
+import { marketSplitDetected, orchestratorTradeRequested, type OrchestratorTradeRequested, tradeOrderSubmitted, tradePositionUpdated, type TradePositionUpdated } from '#contracts';
+import type { EventType } from '#contracts/core';
 import type { Codec, EventLog, LogRecord } from '#saga-core/ports';
 import { aiDecision } from '#sagas/ai-decision';
 import { orderExecution } from '#sagas/order-execution';
@@ -24,6 +25,8 @@ beforeAll(async () => {
   await world.clock.advance(5_000);
   const after = await world.quote('q4');
   await world.until(after, 'COMPLETED');
+  world.broker.behaviour.submissions.push({ status: 'refused', httpStatus: 403, brokerCode: '40310000', reason: 'forbidden' });
+  await world.until(await world.quote('q5'), 'FAILED');
   world.order({ limitPrice: '0', orderType: 'limit' }, 'm-refused');
   await world.clock.advance(5_000);
   stored = world.stored();
@@ -52,10 +55,29 @@ const repeated = (type: string): readonly LogRecord[] => {
   return [...stored.records, { ...original, offset: 1_000_000 }];
 };
 
+/** The log with one record's payload changed; chains break, too. */
+const edited = <Payload>(type: EventType<Payload>, change: (payload: Payload) => NoInfer<Payload>): readonly LogRecord[] => {
+  const at = stored.records.findIndex((record) => typeOf(record) === type.name);
+  const original = stored.records[at];
+  if (original === undefined) throw new Error(`no ${type.name}`);
+  const { envelope, payload } = decoded(original);
+  return stored.records.with(at, { ...original, value: stored.codec.encode(type, envelope, change(payload() as Payload)) });
+};
+const messagesOf = async (records: readonly LogRecord[], invariant: string): Promise<string> =>
+  (await audited(records)).violations.filter((violation) => violation.invariant === invariant).map(({ message }) => message).join('\n');
+/** Commands of this type to an entity. */
+const commandsTo = (entity: string, type: string): readonly LogRecord[] =>
+  stored.records.filter((record) => record.topic === `sim.entities.${entity}.commands` && record.value !== null && decoded(record).type === type);
+const firstOf = (records: readonly LogRecord[]): LogRecord => {
+  const [first] = records;
+  if (first === undefined) throw new Error('no such record');
+  return first;
+};
+
 test('what the participants write holds every invariant, a split between two fills included', async () => {
   const result = await audited(stored.records, { isFinished: true });
   expect(result.violations).toEqual([]);
-  expect(result.instanceCount).toBe(13);
+  expect(result.instanceCount).toBe(16);
   expect([result.openCount, result.unjudgedCount]).toEqual([0, 0]);
 });
 
@@ -104,4 +126,63 @@ test('a record that nobody can decode must lie in dead letters', async () => {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   const letter: LogRecord = { ...bad, topic: 'sim.dead-letters', offset: 0, headers: { 'dead-letter-topic': bytes(TOPIC), 'dead-letter-partition': bytes('0'), 'dead-letter-offset': bytes('2000000') } };
   expect((await audited([...stored.records, bad, letter])).violations).toEqual([]);
+});
+
+test.each(['entities.cycles.commands', 'market.quotes'])('a record on %s that nobody can decode must lie in dead letters, too', async (topic) => {
+  const bad: LogRecord = { topic: `sim.${topic}`, partition: 0, offset: 2_000_000, timestampMs: nowMs, key: null, value: Uint8Array.from([7, 7]), headers: {} };
+  expect((await audited([...stored.records, bad])).violations).toMatchObject([{ invariant: 'I9', message: expect.stringContaining(`${topic}/0 offset 2000000`) }]);
+});
+
+test('a step of a failed saga that was not undone is seen', async () => {
+  expect(await messagesOf(without('chorus.CompensationCompleted'), 'I4')).not.toBe('');
+});
+
+test('two orders at the venue under one client order id are seen', async () => {
+  expect(await messagesOf(edited(tradeOrderSubmitted, (payload) => ({ ...payload, order_id: 'another' })), 'I5')).toMatch(/client order id .* has two orders at the venue/);
+});
+
+test('an exposure that is not the sum of positions and reservations is seen, before and after a trade', async () => {
+  const told = (change: Partial<OrchestratorTradeRequested['riskCheck']>) =>
+    messagesOf(edited(orchestratorTradeRequested, (payload) => ({ ...payload, riskCheck: { ...payload.riskCheck, ...change } })), 'I6');
+  expect(await told({ exposureBefore: '7' })).toMatch(/before the trade is told as 7, positions and reservations come to 0/);
+  expect(await told({ exposureAfter: '7' })).toMatch(/after the trade is told as 7, it comes to 1000/);
+  const lost = firstOf(commandsTo('exposures', 'chorus.NotePositionCommand'));
+  expect(await messagesOf(stored.records.filter((record) => record !== lost), 'I6')).toMatch(/positions and reservations come to/);
+});
+
+test('commands that went to dead letters changed nothing', async () => {
+  const original = firstOf(commandsTo('exposures', 'chorus.NotePositionCommand'));
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const later = stored.records.filter(({ topic, partition }) => topic === original.topic && partition === original.partition).map(({ offset }) => offset);
+  const refused: LogRecord = { ...original, offset: Math.max(...later) + 1 };
+  const letter: LogRecord = { ...refused, topic: 'sim.dead-letters', offset: 0, headers: { 'dead-letter-topic': bytes(refused.topic), 'dead-letter-partition': bytes(String(refused.partition)), 'dead-letter-offset': bytes(String(refused.offset)) } };
+  expect((await audited([...stored.records, refused, letter])).violations).toEqual([]);
+});
+
+test('a cycle that begins while another of its symbol is not released is seen, and one that is started twice', async () => {
+  const released = firstOf(commandsTo('cycles', 'chorus.ReleaseCycleCommand').filter(({ key }) => new TextDecoder().decode(key ?? new Uint8Array()) === 'AAPL'));
+  expect(await messagesOf(stored.records.filter((record) => record !== released), 'I6')).toMatch(/cycle c-.* of AAPL begins while c-.* holds it/);
+  expect(await messagesOf(repeated('orchestrator.cycle.started'), 'I6')).toMatch(/is started twice/);
+});
+
+test('a cycle that is released while its saga runs is seen', async () => {
+  const at = stored.records.findIndex((record) => typeOf(record) === 'chorus.SagaCompleted' && decoded(record).envelope.subSaga === null);
+  expect(await messagesOf(stored.records.toSpliced(at, 1), 'I6')).toMatch(/is released, but RUNNING/);
+});
+
+test('a watermark that has passed the start of an open instance without a checkpoint is seen', async () => {
+  const end = stored.records.findIndex((record) => typeOf(record) === 'chorus.SagaCompleted' && decoded(record).envelope.subSaga === null);
+  const open = stored.records.toSpliced(end, 1);
+  const { correlationId } = decoded(firstOf(stored.records.slice(end))).envelope;
+  const start = firstOf(open.filter((record) => typeOf(record) === 'orchestrator.cycle.started' && decoded(record).envelope.correlationId === correlationId));
+  const log = (watermark: number, records = open): EventLog => ({
+    ...createStaticLog(records, PARTITIONS),
+    committedPosition: (group, { topic, partition }) => Promise.resolve(group === 'sim.orchestrator' && topic === TOPIC && partition === start.partition ? { topic, partition, offset: 900, metadata: JSON.stringify({ watermark }) } : null),
+  });
+  const told = async (from: EventLog): Promise<readonly (string | null)[]> => (await audited(open, { log: from })).violations.filter(({ invariant }) => invariant === 'I10').map(({ instance }) => instance);
+  expect(await told(log(start.offset))).toEqual([]);
+  expect(await told(log(start.offset + 1))).toEqual([correlationId]);
+  const checkpoint: LogRecord = { topic: 'sim.checkpoints.orchestrator.trading', partition: start.partition, offset: 0, timestampMs: nowMs, key: new TextEncoder().encode(correlationId ?? ''), value: new Uint8Array(), headers: {} };
+  expect(await told(log(start.offset + 1, [...open, checkpoint]))).toEqual([]);
+  expect(await told(log(start.offset + 1, [...open, checkpoint, { ...checkpoint, offset: 1, value: null }]))).toEqual([correlationId]);
 });

@@ -17,7 +17,7 @@ export type AuditedRecord = {
 export type DefinitionLookup = (type: string, version: number) => SagaShape | undefined;
 
 /** I1 to I10 are the invariants of the runtime; CHAIN and WRITER name the chains of records and the one writer of each kind. */
-export type InvariantId = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8' | 'I9' | 'CHAIN' | 'WRITER';
+export type InvariantId = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8' | 'I9' | 'I10' | 'CHAIN' | 'WRITER';
 
 /** An invariant that the records break, and where. */
 export type Violation = {
