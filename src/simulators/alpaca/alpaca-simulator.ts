@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { behaviorRoutes, createAssignmentBook, type JsonRecord, recordOf, type SimRequest, startSimulator, textOf, wholeOf } from '../support/index.ts';
 import { alpacaAdminRoutes } from './admin-routes.ts';
 import { behaviorFaultOf, behaviorOrderId, behaviorProblem, behaviorScript, DEFAULT_BEHAVIOR } from './behavior.ts';
@@ -28,6 +29,8 @@ export type AlpacaSimulatorOptions = {
   /** Cash of an account that names none, decimal text; default 1000000. */
   readonly cash?: string;
   readonly isShortingAllowed?: boolean;
+  /** Names orders that come without a client order id; default: another one at every start. */
+  readonly seed?: string;
 };
 
 export type AlpacaSimulator = {
@@ -55,6 +58,7 @@ export const startAlpacaSimulator = async (options: AlpacaSimulatorOptions = {})
     nowMs,
     accounts: (options.accounts ?? []).map(({ cash, ...spec }) => (cash === undefined ? spec : { ...spec, cash: cashOf(cash) })),
     config: {
+      idScope: options.seed ?? randomUUID(),
       cash: cashOf(options.cash ?? DEFAULT_CASH), ackAfterMs: 0, cancelConfirmedAfterMs: 0, isShortingAllowed: options.isShortingAllowed ?? false,
     },
     onEvent: (account, event) => stream.publish(account.keyId, tradeUpdateBody(account.engine, event)),

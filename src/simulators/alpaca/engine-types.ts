@@ -104,6 +104,8 @@ export type VenueEvent = {
 export type Refusal = { readonly httpStatus: number; readonly code: number; readonly message: string };
 
 export type EngineConfig = {
+  /** Makes ids of orders that come without a client order id: differs by account, and by start where a replay need not give the same. Default: none. */
+  readonly idScope?: string;
   readonly cash: bigint;
   /** From acceptance to `new`. */
   readonly ackAfterMs: number;

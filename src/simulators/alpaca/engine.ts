@@ -41,7 +41,7 @@ export type Engine = {
 export const createEngine = (config: EngineConfig, onEvent: (event: VenueEvent) => void): Engine => {
   const book = createBook(config, onEvent);
   return {
-    place: (request, nowMs) => placeOrder(book, request, { isShortingAllowed: config.isShortingAllowed, nowMs }),
+    place: (request, nowMs) => placeOrder(book, request, { isShortingAllowed: config.isShortingAllowed, idScope: config.idScope ?? '', nowMs }),
     cancel: (orderId, confirmedAfterMs, nowMs) => cancelOrder(book, orderId, { confirmedAfterMs, nowMs }),
     step: (orderId, step, nowMs) => runStep(book, orderId, { step, nowMs }),
     quote: (quote, nowMs) => {
@@ -78,13 +78,13 @@ export const createEngine = (config: EngineConfig, onEvent: (event: VenueEvent) 
   };
 };
 
-type PlaceAt = { readonly isShortingAllowed: boolean; readonly nowMs: number };
+type PlaceAt = { readonly isShortingAllowed: boolean; readonly idScope: string; readonly nowMs: number };
 
 const placeOrder = (book: Book, request: PlaceRequest, at: PlaceAt): PlaceResult => {
   const refusal = refusalOf(book, request, at.isShortingAllowed);
   if (refusal !== null) return { ok: false, refusal };
   const isIdTaken = request.orderId !== null && book.orders.has(request.orderId);
-  const order = newOrder(isIdTaken ? { ...request, orderId: null } : request, book.orders.size, at.nowMs);
+  const order = newOrder(isIdTaken ? { ...request, orderId: null } : request, `${at.idScope}/${book.orders.size}`, at.nowMs);
   for (const leg of order.legIds.map((_, index) => newLeg(order, request, index))) {
     storeOrder(book, leg);
     book.byClientId.set(leg.clientOrderId, leg.id);

@@ -213,3 +213,12 @@ test('refuses requests that Alpaca cannot read', () => {
   ].map((bad) => engine.place(bad, 0));
   expect(codes.map((result) => (result.ok ? 0 : result.refusal.httpStatus))).toEqual([422, 422, 422, 422, 422, 422]);
 });
+
+test('orders without a client order id have ids of their own in every account and start, and the same ones in a replay', () => {
+  const idsOf = (idScope: string): readonly string[] => {
+    const { place } = bench({ idScope });
+    return [place({ clientOrderId: null }), place({ clientOrderId: null, qty: d('1') })].flatMap(({ id, clientOrderId }) => [id, clientOrderId]);
+  };
+  expect(new Set([...idsOf('seed/one'), ...idsOf('seed/two'), ...idsOf('other/one')]).size).toBe(12);
+  expect(idsOf('seed/one')).toEqual(idsOf('seed/one'));
+});

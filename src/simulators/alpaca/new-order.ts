@@ -3,9 +3,9 @@ import { uuidOf } from './ids.ts';
 
 const LEG_COUNTS = { simple: 0, oto: 1, bracket: 2, oco: 1 } as const satisfies Record<PlaceRequest['orderClass'], number>;
 
-/** `ordinal` tells orders without a client order id apart. */
-export const newOrder = (request: PlaceRequest, ordinal: number, nowMs: number): Order => {
-  const clientOrderId = request.clientOrderId ?? uuidOf(`client/${ordinal}`);
+/** `nameless` names an order that comes without a client order id. */
+export const newOrder = (request: PlaceRequest, nameless: string, nowMs: number): Order => {
+  const clientOrderId = request.clientOrderId ?? uuidOf(`client/${nameless}`);
   const id = request.orderId ?? uuidOf(`order/${clientOrderId}`);
   const isOco = request.orderClass === 'oco';
   const legCount = LEG_COUNTS[request.orderClass];

@@ -40,7 +40,7 @@ export const createVenue = (options: VenueOptions): Venue => {
   let ackAfterMs = options.config.ackAfterMs;
 
   const open = (spec: AccountSpec): Account => {
-    const engine = createEngine({ ...options.config, ackAfterMs, cash: spec.cash ?? options.config.cash }, (event) => options.onEvent(account, event));
+    const engine = createEngine({ ...options.config, idScope: `${options.config.idScope}/${spec.keyId}`, ackAfterMs, cash: spec.cash ?? options.config.cash }, (event) => options.onEvent(account, event));
     const account: Account = {
       keyId: spec.keyId, accountId: spec.accountId ?? uuidOf(`account/${spec.keyId}`), engine, status: 'ACTIVE', isTradingBlocked: false,
     };
