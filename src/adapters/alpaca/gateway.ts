@@ -25,10 +25,10 @@ type Lost = Exclude<HttpOutcome, Answer>;
 type CallResult = HttpOutcome | { readonly status: 'circuit_open'; readonly retryAfterMs: number };
 type Send = (request: Omit<HttpRequest, 'url' | 'headers'> & { readonly path: string }, limits: CallLimits) => Promise<CallResult>;
 
-/** 5xx, time-outs and lost connections count against the endpoint; refusals, 429 and unreadable answers do not (A7.2). */
-const judge = (outcome: HttpOutcome): CallVerdict => {
+/** 5xx, time-outs and lost connections count against the endpoint; refusals, 429, unreadable answers and calls that were given up do not (A7.2). */
+export const judge = (outcome: HttpOutcome): CallVerdict => {
   if (outcome.status === 'answered') return outcome.httpStatus >= 500 ? 'failure' : 'success';
-  if (outcome.status === 'not_sent') return 'failure';
+  if (outcome.status === 'not_sent') return outcome.kind === 'given_up' ? 'abandoned' : 'failure';
   if (outcome.kind === 'aborted') return 'abandoned';
   return outcome.kind === 'bad_answer' ? 'success' : 'failure';
 };

@@ -10,12 +10,13 @@ export type HttpRequest = {
 };
 
 /**
- * What one request came to. `not_sent`: no connection was made, so the vendor never saw it. `lost`: it may have been seen;
+ * What one request came to. `not_sent`: no connection was made, so the vendor never saw it, either because it is `unreachable` or
+ * because the caller had given up before. `lost`: it may have been seen;
  * no whole answer came back.
  */
 export type HttpOutcome =
   | { readonly status: 'answered'; readonly httpStatus: number; readonly retryAfterMs: number | null; readonly body: unknown }
-  | { readonly status: 'not_sent'; readonly reason: string }
+  | { readonly status: 'not_sent'; readonly kind: 'unreachable' | 'given_up'; readonly reason: string }
   | { readonly status: 'lost'; readonly kind: 'timeout' | 'connection_lost' | 'bad_answer' | 'aborted'; readonly reason: string };
 
 /** Codes of failures before a connection stood. */
@@ -67,7 +68,7 @@ const parsed = (text: string): { readonly value: unknown } | null => {
 export const callHttp = async (request: HttpRequest, limits: CallLimits): Promise<HttpOutcome> => {
   const deadline = AbortSignal.timeout(limits.timeoutMs);
   const where = `${request.method} ${request.url}`;
-  if (limits.signal.aborted) return { status: 'not_sent', reason: `${where}: given up before it was sent` };
+  if (limits.signal.aborted) return { status: 'not_sent', kind: 'given_up', reason: `${where}: given up before it was sent` };
   try {
     const response = await fetch(request.url, {
       method: request.method,
@@ -86,6 +87,6 @@ export const callHttp = async (request: HttpRequest, limits: CallLimits): Promis
     if (deadline.aborted) return { status: 'lost', kind: 'timeout', reason: `${where}: no answer within ${limits.timeoutMs} ms` };
     const reason = `${where}: ${textOf(error)}`;
     const code = codeOf(error);
-    return code !== null && NOT_SENT_CODES.has(code) ? { status: 'not_sent', reason } : { status: 'lost', kind: 'connection_lost', reason };
+    return code !== null && NOT_SENT_CODES.has(code) ? { status: 'not_sent', kind: 'unreachable', reason } : { status: 'lost', kind: 'connection_lost', reason };
   }
 };

@@ -41,7 +41,8 @@ const numberOf = (text: string | undefined | null): Decimal | null => {
 
 /**
  * Whether an order may leave. A repeat under the same client order id is the same order and is not counted again. An order
- * that nothing can be measured against (no price of its own, no quote) is refused, not waved through.
+ * that nothing can be measured against (no price of its own, no quote) is refused, not waved through; so is a limit price that
+ * no quote can be held against, for the collar would hold nothing.
  */
 export const checkOrder = ({ limits, state, request, lastPrice, nowMs }: OrderSafetyInput): OrderSafetyVerdict => {
   const qty = numberOf(request.qty);
@@ -54,6 +55,7 @@ export const checkOrder = ({ limits, state, request, lastPrice, nowMs }: OrderSa
   if (compare(multiply(qty, price), orderValueMax) > 0) {
     return refuse('ORDER_VALUE_EXCEEDED', `${request.qty} ${request.symbol} exceed the highest order value ${limits.orderValueMax}`);
   }
+  if (limit !== null && last === null) return refuse('NO_REFERENCE_PRICE', `no quote for ${request.symbol} to hold the limit price ${request.limitPrice} of order ${request.clientOrderId} against`);
   if (limit !== null && last !== null) {
     const allowed = multiply(multiply(last, { units: BigInt(limits.priceCollarPermille), scale: 0 }), PERMILLE);
     if (compare(absolute(subtract(limit, last)), allowed) > 0) {

@@ -31,6 +31,12 @@ test('a quantity or a limit that is no positive decimal is refused', () => {
   expect(codeOf(check({ limits: { ...DEFAULT_ORDER_SAFETY, orderValueMax: '' } }))).toBe('REQUEST_MALFORMED');
 });
 
+test('a limit price that no quote can be held against is refused, a market order with a value is not', () => {
+  expect(codeOf(check({ lastPrice: null, request: request({ kind: 'limit', limitPrice: '100' }) }))).toBe('NO_REFERENCE_PRICE');
+  expect(codeOf(check({ lastPrice: '100', request: request({ kind: 'limit', limitPrice: '110' }) }))).toBe('ALLOWED');
+  expect(codeOf(check({ lastPrice: '100', request: request({ kind: 'limit', limitPrice: '110.01' }) }))).toBe('PRICE_OUTSIDE_COLLAR');
+});
+
 test('orders beyond the number a minute are refused until the oldest is a minute old; repeats are not counted again', () => {
   const limits = { ...DEFAULT_ORDER_SAFETY, ordersPerMinuteMax: 2 };
   let state: OrderSafetyState = NO_ORDERS_YET;

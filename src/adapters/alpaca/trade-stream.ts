@@ -76,7 +76,7 @@ export const createAlpacaTradeStream = (options: AlpacaTradeStreamOptions): Brok
     socket = null;
     from.terminate();
     cancelTimer();
-    enter({ status: 'unauthorized', reason: `${options.url} refused key ${options.keyId}` });
+    enter({ status: 'unauthorized', reason: `${options.url} refused the credentials` });
   };
 
   /** A connection that answers no ping is dead, however open it looks. */
