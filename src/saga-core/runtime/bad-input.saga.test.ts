@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { instanceParked, sagaCompleted, sagaFailed, sagaStarted, stepCompleted, stepFailed } from '#contracts/core';
+import { instanceParked, sagaCompleted, sagaFailed, stepCompleted, stepFailed } from '#contracts/core';
 import {
   command, compensated, completed, data, dataType, defineEntity, defineParticipant, defineSaga, defineSource, event, implementEffect, implementEntityStep, initiate, none, NO_RETRY, on, undo,
 } from '#saga-core';
@@ -235,14 +235,43 @@ test('poison that dead letters refuse too is told without its bytes', async () =
   expect(worker.status()).toMatchObject([{ counters: { takeovers: 1 }, liveTasks: 1 }, { liveTasks: 2 }]);
 });
 
-test('an entity transaction that the log refuses ends the task: the state in memory is never ahead of the log', async () => {
+test('a command whose transaction the log refuses goes to dead letters, its step fails, and every other command goes on', async () => {
   const stage = await open({ recordBytesMax: { [names.state('boxes')]: 1_000 } });
+  const { worker, process } = await stage.start();
+  const client = stage.client();
+  const ids = ['s0', 's1', 's2', 's3'];
+  await stage.settled(Promise.all(ids.map((id, index) => client.start(saga, { text: index === 1 ? 'large' : id }, { id }))));
+  await stage.until(sagaCompleted, 3);
+  const [failed] = await stage.until(sagaFailed);
+  expect(failed?.envelope.correlationId).toBe('s1');
+  const answers = stage.seen().filter(({ type }) => type === stepFailed.name);
+  expect(answers.map(({ envelope, payload }) => [envelope.correlationId, payload['errorKind']])).toEqual([['s1', 'Terminal']]);
+  await settle(stage);
+  const isSettled = (after: readonly string[]) => {
+    expect(stage.deadLetters()).toEqual([expect.objectContaining({ group: 'keeper', reason: expect.stringContaining('RECORD_TOO_LARGE') })]);
+    const states = stage.seen(names.state('boxes')).filter(({ type }) => type === 'chorus.EntityState');
+    // The commands come from instances of two partitions: their order is nobody's promise.
+    const { text } = erase<{ readonly text: string }>(stage.codec.decodeData(erase(states.at(-1)?.payload['state'])).value);
+    expect([...text.matchAll(/s\d/g)].map(([id]) => id).toSorted()).toEqual(['s0', 's2', 's3', ...after]);
+    // The entity's chain of outcomes has no gap.
+    const seqs = stage.seen().filter(({ envelope }) => envelope.chain.id === 'boxes/k').map(({ envelope }) => envelope.chain.seq);
+    expect(seqs).toEqual([...Array(4 + after.length).keys()].map((index) => index + 1));
+  };
+  isSettled([]);
+  expect(worker.status().every(({ liveTasks, tasks }) => liveTasks === tasks)).toBe(true);
+  process.kill();
+  await stage.clock.advance(11_000);
+  await stage.start();
+  await stage.settled((await stage.settled(client.start(saga, { text: 's4' }, { id: 's4' }))).result());
+  isSettled(['s4']);
+});
+
+test('a refused command that dead letters refuse too is told without its bytes, and the partition goes on', async () => {
+  const stage = await open({ recordBytesMax: { [names.state('boxes')]: 1_000, [names.deadLetters]: 1_800 } });
   await stage.start();
   const client = stage.client();
   await stage.settled(client.start(saga, { text: 'large' }, { id: 's1' }));
   await stage.clock.advance(3_000);
-  expect(stage.types('s1')).toContain('StepStarted keep');
-  expect(stage.seen(names.state('boxes')).filter(({ type }) => type === 'chorus.EntityState')).toEqual([]);
-  expect(stage.seen().filter(({ type }) => type === sagaStarted.name)).toHaveLength(1);
-  expect(stage.seen().filter(({ type }) => type === sagaFailed.name)).toHaveLength(0);
+  expect((await stage.settled((await stage.settled(client.start(saga, { text: 'a' }))).result())).status).toBe('COMPLETED');
+  expect(stage.deadLetters()).toEqual([{ value: null, reason: expect.stringContaining('RECORD_TOO_LARGE'), group: 'keeper' }]);
 });

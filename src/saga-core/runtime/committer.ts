@@ -11,6 +11,8 @@ export type OutboxItem = {
   /** Head of the writer's chain before these records: where it goes on when they can never be committed. */
   readonly headBefore?: ChainHead;
   readonly onCommitted?: (offsetOf: (record: RecordToWrite) => number) => void;
+  /** What `onPoison` gave in its stead is committed. */
+  readonly onSubstituted?: () => void;
 };
 
 export type Carried = { readonly offsets: readonly Position[]; readonly records: readonly RecordToWrite[] };
@@ -155,13 +157,15 @@ export class Committer {
     if (substitute === null) return this.#die('REFUSED', messageOf(outcome));
     const positions = lastPosition([item]);
     const second = await this.#options.writer.commit(transactionOf(this.#options.group, substitute, positions));
-    if (second.status === 'not-committed' && isPoison(second)) return this.#commitOrDie(this.#options.onPoison(item, messageOf(outcome), true) ?? [], positions);
-    if (second.status !== 'committed') this.#dieOf(second);
+    if (second.status === 'committed') return item.onSubstituted?.();
+    if (second.status !== 'not-committed' || !isPoison(second)) return this.#dieOf(second);
+    if (await this.#commitOrDie(this.#options.onPoison(item, messageOf(outcome), true) ?? [], positions)) item.onSubstituted?.();
   }
 
-  async #commitOrDie(records: readonly RecordToWrite[], positions: readonly Position[] = []): Promise<void> {
+  async #commitOrDie(records: readonly RecordToWrite[], positions: readonly Position[] = []): Promise<boolean> {
     const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, records, positions));
     if (outcome.status !== 'committed') this.#dieOf(outcome);
+    return outcome.status === 'committed';
   }
 
   #dieOf(outcome: Exclude<CommitOutcome, { readonly status: 'committed' }>): void {

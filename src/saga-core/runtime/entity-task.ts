@@ -6,8 +6,8 @@ import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, T
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
 import { caught, messageOf } from './caught.ts';
-import { Committer } from './committer.ts';
-import { deadLetter } from './dead-letters.ts';
+import { Committer, type OutboxItem } from './committer.ts';
+import { deadLetter, deadLettersOf } from './dead-letters.ts';
 import { type Caller, callerOf, commandsOf, type EntityOutcome, refuseMismatch, saidOf, type StepCall } from './entity-outcome.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
 import { LazyPosition } from './lazy-position.ts';
@@ -22,8 +22,15 @@ export type EntityTaskOptions = {
   readonly participant: string;
   readonly definition: EntityDefinition;
   readonly partition: number;
+  readonly care: Care;
   readonly onEnd: (end: TaskEnd) => void;
 };
+
+/** Outlives the task: commands below this offset get a transaction each, since one among them is refused by the log. */
+export type Care = { untilOffset: number };
+
+/** The one command whose transaction is under way, and how the states that it changed were before it. */
+type UnderCare = { readonly request: Request; readonly before: ReadonlyMap<Keyed, Keyed>; readonly offset: number };
 
 /** A command this far ahead of the owner's clock is refused. */
 const COMMAND_AHEAD_MAX_MS = 5_000;
@@ -46,6 +53,9 @@ export class EntityTask {
   readonly #dirty = new Map<Keyed, Keyed>();
   readonly #ticksUnderWay = new Set<string>();
   readonly #lag: LazyPosition;
+  #underCare: UnderCare | null = null;
+  /** Ends the wait for the command under care. */
+  #proceed: () => void = () => undefined;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
   #nextOffset = 0;
@@ -88,8 +98,7 @@ export class EntityTask {
       positions: () => this.#lag.due(),
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
-      // The states in memory hold what was refused: only a new takeover reads what is true.
-      onPoison: () => null,
+      onPoison: (item, message, isBare) => this.#insteadOf(item, message, isBare),
     });
     if (this.#isOver) return;
     this.#isLive = true;
@@ -116,6 +125,7 @@ export class EntityTask {
   #close(): void {
     this.#isOver = true;
     this.#isLive = false;
+    this.#proceed();
     this.#subscription?.close();
     this.#timers.close();
     this.#lag.close();
@@ -146,8 +156,44 @@ export class EntityTask {
       return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
     }
     if (this.#isOver) return;
+    if (this.#nextOffset < this.#options.care.untilOffset) return this.#oneByOne(requests, batch.nextOffset);
     this.#nextOffset = batch.nextOffset;
     if (batch.records.length > 0) this.#submit(requests);
+  }
+
+  /** The states are never more than one command ahead of the log, so that this one can be taken back. */
+  async #oneByOne(requests: readonly Request[], nextOffset: number): Promise<void> {
+    for (const request of requests) {
+      this.#nextOffset = request === requests.at(-1) ? nextOffset : request.record.offset + 1;
+      const settled = new Promise<void>((resolve) => { this.#proceed = resolve; });
+      this.#submit([request], request);
+      await settled;
+      if (this.#isOver) return;
+    }
+    this.#underCare = null;
+    this.#nextOffset = nextOffset;
+  }
+
+  /** What is written when the log refuses for good. Null: the states hold what was refused, only a takeover reads what is true. */
+  #insteadOf(item: OutboxItem, message: string, isBare: boolean): readonly RecordToWrite[] | null {
+    const { environment, participant, care } = this.#options;
+    // What a timer or a held resource sends changes no state.
+    if (item.onCommitted === undefined) return deadLettersOf(environment, participant, { records: item.records, message, isBare });
+    if (this.#underCare === null) {
+      care.untilOffset = this.#nextOffset;
+      return null;
+    }
+    const { request, before, offset } = this.#underCare;
+    for (const [keyed, was] of before) Object.assign(keyed, was);
+    this.#dirty.clear();
+    const reason = `refused by the log: ${message}`;
+    if (isBare) return [deadLetter(environment, participant, { ...request.record, isBare }, reason), this.#position(offset)];
+    const written: RecordToWrite[] = [];
+    this.#refuse(request, reason, written);
+    // A step that was told moved the chain of the key.
+    written.push(...this.#changedStates(), this.#position(offset));
+    this.#dirty.clear();
+    return written;
   }
 
   #decode(value: Uint8Array) {
@@ -245,25 +291,44 @@ export class EntityTask {
     }
   }
 
-  #submit(requests: readonly Request[]): void {
-    const position = { topic: this.#commandsAt.topic, partition: this.#commandsAt.partition, offset: this.#nextOffset };
-    const key = `position:${position.topic}:${position.partition}`;
+  /** `careFor`: the only request, which can be taken back. */
+  #submit(requests: readonly Request[], careFor: Request | null = null): void {
+    const offset = this.#nextOffset;
     const made = caught(() => this.#recordsOf(requests, false));
     // A state cannot be encoded: which command made it so is found out one by one.
     if (!made.ok) for (const [keyed, before] of this.#dirty) Object.assign(keyed, before);
-    const records = [
-      ...(made.ok ? made.value : this.#recordsOf(requests, true)),
-      this.#records.plain(this.#stateAt.topic, key, event(entityPosition, position), { eventId: `${key}:${position.offset}`, partition: this.#stateAt.partition }),
-    ];
+    const records = [...(made.ok ? made.value : this.#recordsOf(requests, true)), this.#position(offset)];
     const changed = [...this.#dirty.keys()];
+    this.#underCare = careFor === null ? null : { request: careFor, before: new Map(this.#dirty), offset };
     this.#dirty.clear();
-    this.#committer?.submit({ records, concerns: null, onCommitted: () => this.#onCommitted(changed, position.offset) });
+    this.#committer?.submit({
+      records,
+      concerns: null,
+      onCommitted: () => {
+        this.#onCommitted(changed, offset);
+        this.#proceed();
+      },
+      onSubstituted: () => {
+        this.#onCommitted([], offset);
+        this.#proceed();
+      },
+    });
+  }
+
+  #position(offset: number): RecordToWrite {
+    const { topic, partition } = this.#commandsAt;
+    const key = `position:${topic}:${partition}`;
+    return this.#records.plain(this.#stateAt.topic, key, event(entityPosition, { topic, partition, offset }), { eventId: `${key}:${offset}`, partition: this.#stateAt.partition });
   }
 
   #recordsOf(requests: readonly Request[], isEncodingTried: boolean): readonly RecordToWrite[] {
     const written: RecordToWrite[] = [];
     for (const request of requests) this.#handle(request, isEncodingTried, written);
-    return [...written, ...[...this.#dirty.keys()].map((keyed) => this.#states.record(this.#records, this.#stateAt, keyed))];
+    return [...written, ...this.#changedStates()];
+  }
+
+  #changedStates(): readonly RecordToWrite[] {
+    return [...this.#dirty.keys()].map((keyed) => this.#states.record(this.#records, this.#stateAt, keyed));
   }
 
   #onCommitted(changed: readonly Keyed[], offset: number): void {

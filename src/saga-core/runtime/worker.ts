@@ -3,7 +3,7 @@ import type { Assignment, Cancel, Clock, Codec, EventLog, GroupToJoin, Log, Memb
 import { partitionKey } from '../ports/index.ts';
 import { messageOf } from './caught.ts';
 import { catalogueOf, participantFaults } from './catalogue.ts';
-import { EntityTask } from './entity-task.ts';
+import { type Care, EntityTask } from './entity-task.ts';
 import { SagaTask } from './saga-task.ts';
 import { SharedDecoding } from './shared-decoding.ts';
 import { SourceTask } from './source-task.ts';
@@ -103,6 +103,7 @@ class ParticipantHost {
   readonly #tasks = new Map<string, Task>();
   readonly #restarts = new Map<string, Cancel>();
   readonly #attempts = new Map<string, number>();
+  readonly #care = new Map<string, Care>();
   #assigned = new Set<string>();
   /** The group has said what is ours, even where that is nothing. */
   #hasAssignment = false;
@@ -273,9 +274,17 @@ class ParticipantHost {
     const context = this.#catalogue.contexts.find((candidate) => names.saga(candidate) === topic);
     if (context !== undefined) return new SagaTask({ ...common, context, catalogue: this.#catalogue, observer: this.#participant.observer ?? {} });
     const entity = this.#participant.entities.find((candidate) => names.commands(candidate.name) === topic);
-    if (entity !== undefined) return new EntityTask({ ...common, definition: entity });
+    if (entity !== undefined) return new EntityTask({ ...common, definition: entity, care: this.#careOf(topic, partition) });
     const source = this.#participant.sources.find((candidate) => names.facts(candidate.topic) === topic);
     return source === undefined ? null : new SourceTask({ ...common, definition: source });
+  }
+
+  /** What one task of the partition found out, the next one heeds. */
+  #careOf(topic: string, partition: number): Care {
+    const key = partitionKey({ topic, partition });
+    const care = this.#care.get(key) ?? { untilOffset: 0 };
+    this.#care.set(key, care);
+    return care;
   }
 
   /** A new takeover, with back-off, if the group has confirmed since that the partition is still ours. */
