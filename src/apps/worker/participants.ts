@@ -93,7 +93,7 @@ const openBroker = async (settings: BrokerSettings, { config, connection, circui
     urls: [settings.baseUrl, settings.streamUrl], liveTradingAccountId: config.liveTradingAccountId,
     getAccount: () => bare.getAccount({ timeoutMs: INTERLOCK_CALL_MS, signal: AbortSignal.timeout(INTERLOCK_CALL_MS) }),
   });
-  return { settings, key, gateway: withOrderSafety(bare, { clock: connection.clock, limits: settings.orderSafety }) };
+  return { settings, key, gateway: withOrderSafety(bare, { clock: connection.clock, limits: settings.orderSafety, account: settings.accountId }) };
 };
 
 const NEED_BROKERS: readonly ParticipantName[] = ['trading-engine', 'broker-connections'];

@@ -4,14 +4,14 @@ import type { EntityContext, EntityDecision, EntityDefinition, Held } from '../d
 import { type DomainEvent, event, irreversible, terminal } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
-import { Answers } from './answers.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { deadLetter, deadLettersOf } from './dead-letters.ts';
-import { type Caller, callerOf, commandsOf, type EntityOutcome, refuseMismatch, saidOf, type StepCall } from './entity-outcome.ts';
+import { callerOf } from './entity-outcome.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
+import { EntityTelling } from './entity-telling.ts';
 import { LazyPosition } from './lazy-position.ts';
-import { Records, type Written } from './records.ts';
+import { Records } from './records.ts';
 import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { TimerHeap } from './timer-heap.ts';
@@ -44,7 +44,7 @@ export class EntityTask {
   readonly #commandsAt: TopicPartition;
   readonly #stateAt: TopicPartition;
   readonly #records: Records;
-  readonly #answers: Answers;
+  readonly #telling: EntityTelling;
   readonly #states: EntityStates;
   readonly #timers: TimerHeap;
   readonly #writer: TransactionalWriter;
@@ -71,7 +71,7 @@ export class EntityTask {
     this.#commandsAt = { topic: names.commands(definition.name), partition: options.partition };
     this.#stateAt = { topic: names.state(definition.name), partition: options.partition };
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
-    this.#answers = new Answers(this.#records, environment.codec);
+    this.#telling = new EntityTelling({ entity: definition.name, records: this.#records, codec: environment.codec, names });
     this.#states = new EntityStates(definition, environment.codec);
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onDue(keys));
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
@@ -151,7 +151,7 @@ export class EntityTask {
   async #onBatch(batch: ReadBatch): Promise<void> {
     const requests: Request[] = [];
     try {
-      for (const record of batch.records) if (record.value !== null) requests.push({ record, decoded: await this.#decode(record.value) });
+      for (const record of batch.records) if (record.value !== null) requests.push({ record, decoded: await decodeLearning(this.#options.environment.codec, record.value) });
     } catch (error) {
       return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
     }
@@ -196,11 +196,6 @@ export class EntityTask {
     return written;
   }
 
-  #decode(value: Uint8Array) {
-    const decoded = this.#options.environment.codec.decode(value);
-    return decoded.status === 'unknown-schema' ? decodeLearning(this.#options.environment.codec, value) : decoded;
-  }
-
   /** To dead letters; a step that waits for an outcome is told. */
   #refuse({ record, decoded }: Request, reason: string, written: RecordToWrite[]): void {
     const { environment, participant, definition } = this.#options;
@@ -212,7 +207,7 @@ export class EntityTask {
     if (ref === null || phase === null) return;
     const why = `entity ${definition.name}: ${reason}`;
     // A caller that nobody can be told of (a topic that this participant does not write to) must not take the partition with it.
-    const told = caught(() => this.#outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written));
+    const told = caught(() => this.#telling.outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written));
     if (!told.ok) environment.logger.error('the step of a refused command cannot be told', { topic: record.topic, partition: record.partition, offset: record.offset, sagaId: ref.correlationId, reason: told.fault });
   }
 
@@ -262,33 +257,7 @@ export class EntityTask {
     keyed.state = decision.state;
     keyed.version++;
     keyed.observedAtMs = context.nowMillis;
-    this.#write(keyed, decision, caller, envelope.eventId, written);
-  }
-
-  #write(keyed: Keyed, decision: EntityDecision<unknown>, caller: Caller, commandId: string, written: RecordToWrite[]): void {
-    for (const addressed of decision.events ?? []) this.#append(keyed, written, (chain) => this.#records.addressed(addressed.to, chain, addressed.event));
-    if (decision.outcome !== undefined) refuseMismatch(caller, decision.outcome);
-    if (decision.outcome !== undefined && caller.ref !== null && caller.phase !== null) this.#outcome(keyed, { ref: caller.ref, phase: caller.phase }, decision.outcome, written);
-    for (const answer of decision.answers ?? []) this.#outcome(keyed, { ref: answer.to, phase: 'execute' }, answer.outcome, written);
-    let index = 0;
-    for (const fact of decision.facts ?? []) written.push(this.#records.plain(this.#options.environment.names.facts(fact.topic), fact.key, fact.event, { eventId: `${commandId}/fact.${index++}` }));
-    const commands = [...(decision.commands ?? []), ...commandsOf(decision.outcome)];
-    for (const command of commands) {
-      const from = caller.ref === null ? null : { ref: { ...caller.ref, causationId: commandId }, phase: 'execute' as const, isCall: false };
-      written.push(this.#records.command(command, `${commandId}/${keyed.key}.${index++}`, from));
-    }
-  }
-
-  #append(keyed: Keyed, written: RecordToWrite[], make: (chain: { readonly id: string; readonly head: Keyed['head'] }) => Written): void {
-    const { record, head } = make({ id: `${this.#options.definition.name}/${keyed.key}`, head: keyed.head });
-    keyed.head = head;
-    written.push(record);
-  }
-
-  #outcome(keyed: Keyed, to: StepCall, outcome: EntityOutcome, written: RecordToWrite[]): void {
-    for (const { event: said, marks } of saidOf(outcome, { stepName: to.ref.stepName ?? '', answers: this.#answers, codec: this.#options.environment.codec })) {
-      this.#append(keyed, written, (chain) => this.#records.addressed(to.ref, chain, said, { ...marks, phase: to.phase }));
-    }
+    this.#telling.decision({ keyed, caller, commandId: envelope.eventId }, decision, written);
   }
 
   /** `careFor`: the only request, which can be taken back. */
