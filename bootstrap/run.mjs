@@ -11,7 +11,7 @@ import { ensureJava } from './lib/java.mjs';
 import { ensureNode, environmentWith } from './lib/node.mjs';
 import { home, root } from './lib/paths.mjs';
 import { BootstrapError } from './lib/say.mjs';
-import { passSignals } from './lib/signals.mjs';
+import { passSignals } from '../bin/signals.mjs';
 
 const ENTRIES = {
   demo: 'src/apps/demo/main.ts',
@@ -77,10 +77,11 @@ const main = async ([command, ...rest]) => {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
+  const forbidden = () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`;
   const FILE_FAULTS = {
     ENOSPC: () => `the disk is full: free some space in ${home} and run it again.`,
-    EACCES: () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`,
-    EPERM: () => `${error.path ?? home} may not be written: make it yours (\`chown\`), or set CHORUS_HOME to a folder that is.`,
+    EACCES: forbidden,
+    EPERM: forbidden,
     ENOTDIR: () => `${error.path ?? home} is not below a folder: set CHORUS_HOME to one.`,
     EROFS: () => `${error.path ?? home} lies on a read-only file system: set CHORUS_HOME to a folder that can be written.`,
   };

@@ -5,6 +5,7 @@ export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, Saga
 export { defineEvent, type FieldKind } from './definition/define-event.ts';
 export { defineSaga } from './definition/define-saga.ts';
 export { childSagaId } from './engine/child-id.ts';
+export { instanceKey } from './engine/state.ts';
 export { dependantsOf, dependenciesOf } from './definition/graph.ts';
 export { definitionFaults, eventTypesOf } from './definition/validate.ts';
 export {

@@ -11,6 +11,7 @@ export const asBuffer = (bytes: Uint8Array): Buffer =>
 
 export type Header = { readonly ok: true; readonly schemaId: number } | { readonly ok: false; readonly reason: string };
 
+/** The schema's id, or why the bytes are no Confluent wire format. */
 export const readHeader = (bytes: Uint8Array): Header => {
   if (bytes.length < HEADER_BYTES) return { ok: false, reason: `${bytes.length} bytes are too few for the five-byte header of the Confluent wire format` };
   if (bytes[0] !== MAGIC) return { ok: false, reason: `the first byte is ${String(bytes[0])}, not 0 as in the Confluent wire format` };

@@ -1,6 +1,6 @@
 import { createObserver, type ObservedInstance } from '#saga-core/runtime';
 import { type AuditedRecord, checkCauses, checkChains, checkInstance, type DefinitionLookup, historiesOf, type History, ledgerOf } from '#saga-core/testing';
-import type { SagaShape } from '#saga-core';
+import { instanceKey, type SagaShape } from '#saga-core';
 import type { VendorOrders } from './vendor-orders.ts';
 import type { Report } from './violation.ts';
 import type { OpenInstance } from './watermarks.ts';
@@ -170,8 +170,7 @@ export class Correlations {
 
   #noteOpen(key: string, records: readonly AuditedRecord[]): void {
     const start = records.find(({ type, envelope }) => {
-      const own = envelope.subSaga === null ? envelope.correlationId : `${envelope.correlationId ?? ''}/${envelope.subSaga}`;
-      return own === key && this.#options.definitions.some((definition) => definition.type === (envelope.subSaga ?? envelope.sagaType) && definition.start.name === type);
+      return instanceKey(envelope.correlationId ?? '', envelope.subSaga) === key && this.#options.definitions.some((definition) => definition.type === (envelope.subSaga ?? envelope.sagaType) && definition.start.name === type);
     });
     if (start === undefined) return;
     const { topic, partition, offset, envelope } = start;

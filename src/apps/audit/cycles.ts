@@ -1,7 +1,7 @@
 import { type ObserveQuoteCommand, observeQuoteCommand, orchestratorCycleStarted, type OrchestratorCycleStarted, type ReleaseCycleCommand, releaseCycleCommand } from '#contracts';
 import { erase } from '#kernel';
 import type { AuditedRecord } from '#saga-core/testing';
-import type { GivenCommand, IsRefused, Placed } from './given-command.ts';
+import { type GivenCommand, type IsRefused, KeptCommands } from './given-command.ts';
 import type { Report } from './violation.ts';
 
 type Command = { readonly kind: 'quote'; readonly eventId: string } | { readonly kind: 'release'; readonly cycleId: string };
@@ -10,7 +10,7 @@ const ENDED: ReadonlySet<string> = new Set(['COMPLETED', 'FAILED', 'REFUSED']);
 
 /** A symbol's cycle is held by one saga at a time: the next begins after the one before has ended and was released. */
 export class Cycles {
-  readonly #commands = new Map<string, Placed<Command>[]>();
+  readonly #commands = new KeptCommands<Command>(CYCLES_COMMANDS);
   /** Cycles by the quote that began them. */
   readonly #startedBy = new Map<string, string>();
   readonly #started = new Map<string, string>();
@@ -36,20 +36,14 @@ export class Cycles {
   }
 
   /** In the order of the commands' partition. */
-  command({ key, partition, offset, type, payload }: GivenCommand): void {
-    const command = this.#isWhole ? commandOf(type, payload) : null;
-    if (command === null) return;
-    const known = this.#commands.get(key);
-    if (known === undefined) this.#commands.set(key, [{ partition, offset, command }]);
-    else known.push({ partition, offset, command });
+  command(given: GivenCommand): void {
+    const command = this.#isWhole ? commandOf(given.type, given.payload) : null;
+    if (command !== null) this.#commands.keep(given, command);
   }
 
   /** Once every instance is judged. */
   finish(isRefused: IsRefused): void {
-    for (const [symbol, commands] of this.#commands) {
-      const handled = commands.filter(({ partition, offset }) => !isRefused({ topic: CYCLES_COMMANDS, partition, offset }));
-      this.#walk(symbol, handled.map(({ command }) => command));
-    }
+    for (const [symbol, commands] of this.#commands.handled(isRefused)) this.#walk(symbol, commands);
   }
 
   #walk(symbol: string, commands: readonly Command[]): void {

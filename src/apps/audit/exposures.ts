@@ -4,7 +4,7 @@ import {
 } from '#contracts';
 import { absolute, add, compare, type Decimal, divide, erase, formatDecimal, multiply, parseDecimal, ZERO } from '#kernel';
 import type { AuditedRecord } from '#saga-core/testing';
-import type { GivenCommand, IsRefused, Placed } from './given-command.ts';
+import { type GivenCommand, type IsRefused, KeptCommands } from './given-command.ts';
 import type { Report } from './violation.ts';
 
 const PRICE_PLACES = 8;
@@ -60,7 +60,7 @@ const totalOf = ({ positions, reserved }: Account, cycleId: string): Decimal => 
  * the exposure before and after it must be the sum of positions and reservations at that place.
  */
 export class Exposures {
-  readonly #commands = new Map<string, Placed<Command>[]>();
+  readonly #commands = new KeptCommands<Command>(EXPOSURES_COMMANDS);
   readonly #requested = new Map<string, Requested>();
   readonly #report: Report;
   readonly #isWhole: boolean;
@@ -82,18 +82,15 @@ export class Exposures {
   }
 
   /** In the order of the commands' partition; what went to dead letters is left out at the end. */
-  command({ key, partition, offset, type, payload }: GivenCommand): void {
-    const command = READERS[type]?.(payload, `assessed by command ${partition}/${offset}`) ?? null;
-    if (command === null || !this.#isWhole) return;
-    const known = this.#commands.get(key);
-    if (known === undefined) this.#commands.set(key, [{ partition, offset, command }]);
-    else known.push({ partition, offset, command });
+  command(given: GivenCommand): void {
+    const command = this.#isWhole ? (READERS[given.type]?.(given.payload, `assessed by command ${given.partition}/${given.offset}`) ?? null) : null;
+    if (command !== null) this.#commands.keep(given, command);
   }
 
   finish(isRefused: IsRefused): void {
-    for (const [key, commands] of this.#commands) {
+    for (const [key, commands] of this.#commands.handled(isRefused)) {
       const account: Account = { positions: new Map(), reserved: new Map(), splits: new Set() };
-      for (const { partition, offset, command } of commands) if (!isRefused({ topic: EXPOSURES_COMMANDS, partition, offset })) this.#apply(key, account, command);
+      for (const command of commands) this.#apply(key, account, command);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { SagaShape } from '#saga-core';
 import type { EventLog, LogRecord } from '#saga-core/ports';
+import { watermarkOf } from '#saga-core/runtime';
 import { rangesOf, readRange } from './read-log.ts';
 import type { Report } from './violation.ts';
 
@@ -9,7 +10,6 @@ type Watermark = { readonly participant: string; readonly context: string; reado
 /** An instance that is open as its records tell: where its start lies. */
 export type OpenInstance = { readonly key: string; readonly topic: string; readonly partition: number; readonly type: string; readonly startOffset: number };
 
-const METADATA = /^\{"watermark":(\d+)\}$/;
 const text = new TextDecoder();
 
 /** Participants of each saga type: who owns a step, and who begins it. */
@@ -72,8 +72,8 @@ const watermarksOf = async ({ log, namespace }: WatermarksOptions, context: stri
   for (const { partition } of await rangesOf(log, `${namespace}.${topic}`)) {
     for (const participant of participants) {
       const position = await log.committedPosition(`${namespace}.${participant}`, { topic: `${namespace}.${topic}`, partition });
-      const told = METADATA.exec(position?.metadata ?? '')?.[1];
-      if (told !== undefined) found.push({ participant, context, topic, partition, offset: Number(told) });
+      const watermark = watermarkOf(position?.metadata ?? '');
+      if (watermark !== null) found.push({ participant, context, topic, partition, offset: watermark });
     }
   }
   return found;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { createKafkaAdmin } from '#adapters/kafka';
-import { type Addresses, chorusHome, type ExtraProcess, keptPort } from '#apps/local-platform';
+import { type Addresses, chorusHome, type ExtraProcess, healthAnswers, keptPort } from '#apps/local-platform';
 import { applyTopics } from '#apps/topics';
 import { connect, createPino, logOn, PARTICIPANT_NAMES } from '#apps/worker';
 import { kafkaOf, registryOf, securityOf } from './environment.ts';
@@ -12,7 +12,6 @@ import { kafkaOf, registryOf, securityOf } from './environment.ts';
 const ACCOUNT = { id: 'demo-connection', accountId: 'demo-account', userId: 'demo-user', isVirtual: true, keyId: 'demo-key', secret: 'demo-secret' } as const;
 const SYMBOLS = ['AAPL', 'FB', 'GOOG', 'IBM', 'MSFT'];
 const SIMULATORS = ['alpaca', 'openai', 'groq'] as const;
-const PROBE_TIMEOUT_MS = 2_000;
 const FLAGS = ['--max-semi-space-size=64', '--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
 
 /** Addresses of what `up` runs beside the infrastructure. */
@@ -23,16 +22,6 @@ const programOf = (path: string): readonly string[] => {
   const isSource = import.meta.url.endsWith('.ts');
   const file = fileURLToPath(new URL(`${path}.${isSource ? 'ts' : 'js'}`, import.meta.url));
   return [...(isSource ? ['--conditions=chorus:source'] : []), ...FLAGS, file];
-};
-
-const answers = async (url: string): Promise<boolean> => {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
-  }
 };
 
 const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
@@ -73,7 +62,7 @@ const portsOf = async (): Promise<Readonly<Record<string, number>>> => {
 type Planned = { readonly name: string; readonly program: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly port: number; readonly healthPath: string };
 const processOf = ({ name, program, env, port, healthPath }: Planned): ExtraProcess => {
   const health = `${urlOf(port)}${healthPath}`;
-  return { name, command: process.execPath, args: program, env: { ...env, PORT: String(port) }, ports: { http: port }, health, answers: () => answers(health) };
+  return { name, command: process.execPath, args: program, env: { ...env, PORT: String(port) }, ports: { http: port }, health, answers: () => healthAnswers(health) };
 };
 
 /** Topics and schemas first, then simulators, one worker with every participant, and the projector. */

@@ -1,5 +1,6 @@
 export { type Addresses, type Environment, isNamedIn, withoutPassword } from './environment.ts';
 export { LocalPlatformError, type LocalPlatformErrorCode } from './errors.ts';
+export { healthAnswers } from './health.ts';
 export type { ExtraListener } from './kafka-config.ts';
 export type { ExtraProcess, LocalPlatformOptions, PlatformPart } from './options.ts';
 export { keptPort, type LocalPlatform, startLocalPlatform, stopInstance } from './platform.ts';

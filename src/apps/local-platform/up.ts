@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { addressIn, brokerList, type Environment } from './environment.ts';
 import { databaseAnswers, databaseUrl } from './database.ts';
+import { healthAnswers } from './health.ts';
 import { kafkaAnswers } from './kafka-probe.ts';
 import type { LocalPlatformOptions } from './options.ts';
 import { instancePaths, localFile } from './paths.ts';
@@ -10,7 +11,6 @@ import { registryAnswers, registryUrl } from './registry.ts';
 import { type PartState, readState, writeJson } from './state.ts';
 
 const INSTANCE = 'local';
-const ASK_TIMEOUT_MS = 2_000;
 
 const localEntries = (): Readonly<Record<string, unknown>> => {
   try {
@@ -50,16 +50,6 @@ export const down = async (instance: string = INSTANCE): Promise<readonly string
 
 /** How one part of an instance is doing. */
 export type PartStatus = { readonly name: string; readonly pid: number; readonly address: string; readonly isRunning: boolean; readonly answers: boolean };
-
-const healthAnswers = async (url: string): Promise<boolean> => {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
-  }
-};
 
 type Probe = { readonly address: string; readonly ask: () => Promise<boolean> };
 const probeOf = (name: string, { ports, health }: PartState): Probe => {

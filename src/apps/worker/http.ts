@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { ParticipantStatus, Worker } from '#saga-core/runtime';
+import { type HttpServer, serveHttp } from './http-server.ts';
 
-export type WorkerHttp = { readonly url: string; readonly close: () => Promise<void> };
 export type WorkerHttpOptions = {
   /** 0: any free one. */
   readonly port: number;
@@ -57,27 +57,8 @@ const send = (response: ServerResponse, answer: Answer): void => {
   response.end(answer.body);
 };
 
-const listen = (server: Server, port: number, host: string): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host }, () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
-
 /** Health, metrics and the admin messages of one worker. */
-export const serveWorker = async (options: WorkerHttpOptions): Promise<WorkerHttp> => {
-  const { host } = options;
-  const server = createServer((request, response) => {
+export const serveWorker = (options: WorkerHttpOptions): Promise<HttpServer> =>
+  serveHttp((request, response) => {
     answerOf(request, options).then((answer) => send(response, answer), (error: unknown) => send(response, problem(500, 'Not answered', String(error))));
-  });
-  const port = await listen(server, options.port, host);
-  return {
-    url: `http://${host}:${port}`,
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
-  };
-};
+  }, options);

@@ -6,7 +6,8 @@ import { createWorker, type ParticipantStatus, type TaskLimits, type Worker } fr
 import { type Circuits, openCircuits } from './circuits.ts';
 import type { WorkerConfig } from './config.ts';
 import { connect, type Connection } from './connect.ts';
-import { serveWorker, type WorkerHttp } from './http.ts';
+import { serveWorker } from './http.ts';
+import type { HttpServer } from './http-server.ts';
 import { createPino, logOn } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { buildParticipants, type ParticipantName } from './participants.ts';
@@ -35,7 +36,7 @@ export type StartWorkerOptions = {
 const HOST_CHARACTERS_MAX = 63;
 const NAME_BYTES = 4;
 
-type Open = { readonly connection: Connection; readonly circuits: Circuits | null; readonly worker: Worker | null; readonly http: WorkerHttp | null };
+type Open = { readonly connection: Connection; readonly circuits: Circuits | null; readonly worker: Worker | null; readonly http: HttpServer | null };
 
 const closeAll = async ({ http, worker, circuits, connection }: Open): Promise<void> => {
   // Before its HTTP: a worker that drains is asked how it is doing.

@@ -1,6 +1,7 @@
 import type { CompensationRequested, InstanceParked, OpsOperatorAction, SagaFailed, SagaRefused, SagaStarted, StepFailed } from '#contracts/core';
 import { erase } from '#kernel';
 import { type Change, fold, type Projected, type RowOf } from '#projections';
+import { instanceKey } from '#saga-core';
 import { symbolOf } from './summary.ts';
 import { sagas } from './tables.ts';
 
@@ -9,7 +10,7 @@ export type SagaRow = RowOf<typeof sagas.columns>;
 /** Identity of the instance that a record belongs to; null for records of no saga. */
 export const sagaIdOf = ({ envelope }: Projected): string | null => {
   if (envelope.correlationId === null || envelope.sagaType === null) return null;
-  return envelope.subSaga === null ? envelope.correlationId : `${envelope.correlationId}/${envelope.subSaga}`;
+  return instanceKey(envelope.correlationId, envelope.subSaga);
 };
 
 /** Records that cannot begin an instance: what others write to one that exists. */

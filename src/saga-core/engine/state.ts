@@ -131,6 +131,7 @@ export type FoldedRecord = {
   readonly keep: () => Uint8Array;
 };
 
+/** An instance's key within its topic: the correlationId, for a child under it `correlationId/subSaga`. */
 export const instanceKey = (correlationId: string, subSaga: string | null): string => (subSaga === null ? correlationId : `${correlationId}/${subSaga}`);
 export const keyOf = (instance: Instance): string => instanceKey(instance.correlationId, instance.subSaga);
 

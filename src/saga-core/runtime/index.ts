@@ -7,6 +7,7 @@ export { type Counters, DEFAULT_LIMITS, SILENT_LOG, type TaskLimits } from './ta
 export { EMPTY_ENVELOPE, Records } from './records.ts';
 export { bodyHash } from './chain.ts';
 export { Committer } from './committer.ts';
+export { watermarkOf } from './position-keeper.ts';
 export { systemClock, systemRandom } from './system.ts';
 export { decodeLearning } from './takeover.ts';
 export { createObserver, type ObservedInstance, type ObservedRecord } from './observed-instances.ts';

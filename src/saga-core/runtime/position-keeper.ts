@@ -18,7 +18,8 @@ export type PositionKeeperOptions = {
 
 /** The position's metadata: the watermark and nothing else. */
 const metadataOf = (watermark: number): string => JSON.stringify({ watermark });
-const watermarkOf = (metadata: string): number | null => {
+/** The watermark that a committed position's metadata tells; null where it tells none. */
+export const watermarkOf = (metadata: string): number | null => {
   const match = /^\{"watermark":(\d+)\}$/.exec(metadata);
   return match?.[1] === undefined ? null : Number(match[1]);
 };

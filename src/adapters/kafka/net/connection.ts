@@ -53,10 +53,6 @@ export class Connection {
     return this.#failure === undefined && !this.#isRetired && performance.now() < this.expiresAtMs;
   }
 
-  get pendingCount(): number {
-    return this.#pending.length;
-  }
-
   /** Sends at once. Rejects with KAFKA_REQUEST_TIMEOUT, KAFKA_CONNECTION_LOST or KAFKA_PROTOCOL; codes inside the answer are data. */
   send<Answer>(request: Request<Answer>, timeoutMs: number): Promise<Answer> {
     const failure = this.#failure;

@@ -8,28 +8,39 @@ const BATCH_HEADER_BYTES = 61;
 /** What one partition gets in a transaction, cut into batches: Produce carries one batch a partition. */
 export type PartitionChunks = { readonly key: string; readonly topic: string; readonly partition: number; readonly chunks: RecordToWrite[][] };
 
+type Growing = PartitionChunks & { lastBytes: number };
+
+const isAt = ({ topic, partition }: PartitionChunks, record: RecordToWrite): boolean => partition === record.partition && topic === record.topic;
+
+const partitionOf = (partitions: Map<string, Growing>, record: RecordToWrite): Growing => {
+  const key = partitionKey(record);
+  const known = partitions.get(key);
+  if (known !== undefined) return known;
+  const fresh: Growing = { key, topic: record.topic, partition: record.partition, chunks: [[]], lastBytes: BATCH_HEADER_BYTES };
+  partitions.set(key, fresh);
+  return fresh;
+};
+
+const append = (partition: Growing, record: RecordToWrite): void => {
+  const recordBytes = encodedBytesMax(record);
+  const chunk = partition.chunks.at(-1);
+  if (chunk !== undefined && (chunk.length === 0 || partition.lastBytes + recordBytes <= CHUNK_BYTES_MAX)) {
+    chunk.push(record);
+    partition.lastBytes += recordBytes;
+    return;
+  }
+  partition.chunks.push([record]);
+  partition.lastBytes = BATCH_HEADER_BYTES + recordBytes;
+};
+
 /** Groups by partition; the order given is kept within each. A record above the limit is a chunk of its own: the broker judges it. */
 export const chunksByPartition = (records: readonly RecordToWrite[]): PartitionChunks[] => {
-  const partitions = new Map<string, PartitionChunks & { lastBytes: number }>();
-  let last: (PartitionChunks & { lastBytes: number }) | undefined;
+  const partitions = new Map<string, Growing>();
+  let last: Growing | undefined;
   for (const record of records) {
-    const recordBytes = encodedBytesMax(record);
     // Neighbours mostly go to the same partition.
-    const found = last !== undefined && last.partition === record.partition && last.topic === record.topic ? last : partitions.get(partitionKey(record));
-    last = found;
-    if (found === undefined) {
-      const key = partitionKey(record);
-      last = { key, topic: record.topic, partition: record.partition, chunks: [[record]], lastBytes: BATCH_HEADER_BYTES + recordBytes };
-      partitions.set(key, last);
-      continue;
-    }
-    if (found.lastBytes + recordBytes > CHUNK_BYTES_MAX) {
-      found.chunks.push([record]);
-      found.lastBytes = BATCH_HEADER_BYTES + recordBytes;
-    } else {
-      found.chunks.at(-1)?.push(record);
-      found.lastBytes += recordBytes;
-    }
+    if (last === undefined || !isAt(last, record)) last = partitionOf(partitions, record);
+    append(last, record);
   }
   return [...partitions.values()];
 };

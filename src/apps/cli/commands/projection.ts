@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { createReadModels } from '#adapters/postgres';
 import { allProjections, createProjector, type Projector, rebuildProjection } from '#apps/projector';
-import { createPino, logOn } from '#apps/worker';
+import { createPino, type HttpServer, logOn } from '#apps/worker';
 import { withConnection, withDatabase } from '../environment.ts';
-import { type HealthServer, type Readiness, serveHealth } from '../health-server.ts';
+import { type Readiness, serveHealth } from '../health-server.ts';
 import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
 import { untilSignal } from './worker.ts';
 
@@ -13,7 +13,7 @@ const readinessOf = (projector: Projector): Readiness => {
   return { isReady: standing.length === 0, detail: standing };
 };
 
-const serveOn = (port: string | undefined, readiness: () => Readiness): Promise<HealthServer> | null => {
+const serveOn = (port: string | undefined, readiness: () => Readiness): Promise<HttpServer> | null => {
   if (port === undefined || port === '') return null;
   if (!/^\d{1,5}$/.test(port)) throw new CommandFailed(`PORT: ${port} is no port number`);
   return serveHealth({ port: Number(port), host: process.env['HOST'] ?? '127.0.0.1', readiness });

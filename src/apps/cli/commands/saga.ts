@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createReadModels } from '#adapters/postgres';
+import { readHeader } from '#adapters/schema-registry';
 import { mermaidSequence, timelineText } from '#apps/saga-diagram';
 import { type ReadRecord, readSaga } from '#apps/saga-reader';
 import type { Connection } from '#apps/worker';
-import { erase } from '#kernel';
+import { erase, parseSagaId } from '#kernel';
 import type { SagaDefinition, StartOf } from '#saga-core';
 import { createClient, type OperatorOrder, type SagaClient } from '#saga-core/runtime';
 import { describeSaga, mermaidStates, renderSaga } from '../describe.ts';
@@ -17,10 +18,6 @@ import { CONTEXTS, sagaOfType, SAGAS } from '../sagas.ts';
 const STANDARD_INPUT = 0;
 /** As the read models have them: PENDING until the first step was begun. */
 const LISTED_STATUSES = ['PENDING', ...INSTANCE_STATUSES] as const;
-/** What a correlation id is, at every entrance; told before anything is connected. */
-const CORRELATION_ID = /^[A-Za-z0-9_-]{1,32}$/;
-/** Confluent wire format: a zero byte and a schema id of four. */
-const WIRE_PREFIX_BYTES = 5;
 const WATCH_EVERY_MS = 1_000;
 const LIST_MAX = 100;
 
@@ -40,16 +37,16 @@ const jsonOf = (file: string): unknown => {
   }
 };
 
-/** A saga's id as the user wrote it; anything that cannot be one is wrong use. */
+/** A saga's id as the user wrote it; anything that cannot be one is wrong use, told before anything is connected. */
 const requireId = (id: string, where: string): string => {
-  if (CORRELATION_ID.test(id)) return id;
+  if (parseSagaId(id).ok) return id;
   throw new WrongUse(`${where} ${JSON.stringify(id)}: an id is 1 to 32 of A-Z, a-z, 0-9, _ and -`);
 };
 
 /** A signal's payload is passed on as it is, so what no reader could decode is refused here. */
 const payloadOf = (file: string): Buffer => {
   const bytes = inputOf(file);
-  if (bytes.length >= WIRE_PREFIX_BYTES && bytes[0] === 0) return bytes;
+  if (readHeader(bytes).ok) return bytes;
   throw new WrongUse(`--input ${file}: bytes in Confluent wire format are expected (a zero byte, a schema id of four bytes, the Avro body), not ${bytes.length === 0 ? 'an empty file' : 'text or other bytes'}`);
 };
 
