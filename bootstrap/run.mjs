@@ -11,7 +11,7 @@ import { ensureJava } from './lib/java.mjs';
 import { ensureNode, environmentWith } from './lib/node.mjs';
 import { home, root } from './lib/paths.mjs';
 import { BootstrapError } from './lib/say.mjs';
-import { passSignals } from './lib/signals.mjs';
+import { passSignals } from '../bin/signals.mjs';
 
 const ENTRIES = {
   demo: 'src/apps/demo/main.ts',

@@ -28,7 +28,7 @@ const bootstrap = (...args: readonly string[]): Promise<Outcome> => bootstrapWit
 beforeEach(() => {
   checkout = mkdtempSync(join(tmpdir(), 'chorus-bootstrap-'));
   for (const folder of ['path', 'home']) mkdirSync(join(checkout, folder));
-  for (const name of ['bootstrap', 'package.json']) cpSync(join(projectRoot(), name), join(checkout, name), { recursive: true });
+  for (const name of ['bootstrap', 'bin', 'package.json']) cpSync(join(projectRoot(), name), join(checkout, name), { recursive: true });
   cpSync(join(projectRoot(), 'package-lock.json'), join(checkout, 'package-lock.json'), { preserveTimestamps: true });
   // The packages are there: these tests are about Java and jars.
   mkdirSync(join(checkout, 'node_modules'));
