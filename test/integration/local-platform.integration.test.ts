@@ -2,7 +2,7 @@
 // loses data, and `down` leaves nothing behind. Every test works on an instance of its own, never on the shared one.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +123,23 @@ describe('an instance whose parts are killed', () => {
     writeFileSync(pidFile, [String(process.pid), ...lines.slice(1)].join('\n'));
     expect((await platform.heal()).started).toEqual(['database']);
     expect(isAlive(process.pid)).toBe(true);
+  }, START_TIMEOUT_MS);
+
+  test('a database killed hard that nobody has reaped, as in a container, starts again', async () => {
+    await platform.kill('database');
+    const pidFile = join(chorusHome(), instance, 'data', 'postgres', 'postmaster.pid');
+    // PostgreSQL takes a zombie of its own user for a running server: the child ends when its parent is a program that reaps nobody.
+    const { uid, gid } = statSync(pidFile);
+    const parent = spawn('/bin/sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 120'], { uid, gid, stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const zombie = await new Promise<number>((resolve) => parent.stdout.once('data', (data: Buffer) => resolve(Number(data.toString()))));
+      await until(() => existsSync(`/proc/${zombie}/stat`) && !isAlive(zombie), 'the child is a zombie');
+      const lines = readFileSync(pidFile, 'utf8').split('\n');
+      writeFileSync(pidFile, [String(zombie), ...lines.slice(1)].join('\n'));
+      expect((await platform.heal()).started).toEqual(['database']);
+    } finally {
+      parent.kill('SIGKILL');
+    }
   }, START_TIMEOUT_MS);
 
   test('a data folder whose formatting was cut short is formatted again', async () => {

@@ -101,12 +101,21 @@ const serversOf = (folder: string): readonly ProcessIdentity[] => {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isServerOf(real, name)).flatMap((pid) => identify(Number(pid)) ?? []);
 };
 
+/** As PostgreSQL asks: a zombie counts. */
+const isInTable = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
 const pidIn = (file: string): number => Number(readFileSync(file, 'utf8').split('\n')[0]);
 
 /**
  * After a crash: ends what of the server still works on the folder. The pid file of a dead server is left to the next one,
- * which finds by it whether any process is still attached. It is removed only where its pid is a stranger's by now, which
- * PostgreSQL would take for a running server.
+ * which finds by it whether any process is still attached. It is removed only where PostgreSQL would take its pid for a running
+ * server though no server works on the folder any more: a stranger's by now, or the dead one's own that nobody has reaped yet.
  */
 const settlePidFile = async (folder: string): Promise<void> => {
   // QUIT: end at once, as after a crash; the log of changes makes good what is missing.
@@ -114,7 +123,7 @@ const settlePidFile = async (folder: string): Promise<void> => {
   const file = join(folder, 'postmaster.pid');
   if (!existsSync('/proc') || !existsSync(file)) return;
   const pid = pidIn(file);
-  if (!Number.isInteger(pid) || pid <= 1 || identify(pid) !== undefined) rmSync(file, { force: true });
+  if (!Number.isInteger(pid) || pid <= 1 || isInTable(pid)) rmSync(file, { force: true });
 };
 
 const createDatabase = async (port: number): Promise<void> => {
