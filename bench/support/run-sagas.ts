@@ -1,41 +1,64 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createKafkaAdmin, createKafkaEventLog } from '#adapters/kafka';
 import { createSchemaCodec } from '#adapters/schema-registry';
 import { allEventTypes } from '#contracts';
 import { createClient, createWorker, type SagaClient, systemClock, systemRandom, topicNames, type Worker } from '#saga-core/runtime';
 import type { ParticipantDefinition } from '#saga-core';
 import type { Codec, EventLog } from '#saga-core/ports';
-import { benchTypes, fiveSteps, participants } from './five-steps.ts';
+import { benchTypes, fiveSteps } from './five-steps.ts';
 
 export type Target = { readonly brokers: readonly string[]; readonly registryUrl: string };
-export type Stage = { readonly namespace: string; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly worker: Worker; readonly close: () => Promise<void> };
+/** A namespace with its topics, and a client. */
+export type Stage = { readonly namespace: string; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly close: () => Promise<void> };
+export type WorkerProcess = { readonly pid: number; readonly stop: () => Promise<void> };
 
 const PARTITIONS = 2;
+const OWNERS = ['one', 'two', 'three', 'four', 'five'];
 export const FILLER = 'x'.repeat(200);
 
-/** Topics, worker with the five participants and a client, in a namespace of its own. */
-export const setUp = async (target: Target, namespace: string, options: { readonly participants?: readonly ParticipantDefinition[]; readonly partitions?: number } = {}): Promise<Stage> => {
+export const codecOf = async (target: Target, namespace: string): Promise<Codec> => {
+  const codec = createSchemaCodec({ registryUrl: target.registryUrl, autoRegister: true, topicsOf: () => [topicNames(namespace).saga('bench')] });
+  await codec.prepare([...benchTypes, ...allEventTypes.filter((type) => type.name.startsWith('chorus.') || type.name.startsWith('ops.'))]);
+  return codec;
+};
+
+export const setUp = async (target: Target, namespace: string, partitions: number = PARTITIONS): Promise<Stage> => {
   const config = { brokers: [...target.brokers], clientId: 'chorus-bench' };
   const admin = createKafkaAdmin(config);
   const names = topicNames(namespace);
-  const running = options.participants ?? participants();
-  const owners = running.map((participant) => participant.name);
-  const topics = [names.saga('bench'), names.ops, names.deadLetters, ...owners.map((owner) => names.checkpoints(owner, 'bench'))];
-  await admin.createTopics(topics.map((topic) => ({ topic, partitions: options.partitions ?? PARTITIONS, config: topic.includes('.checkpoints.') ? { 'cleanup.policy': 'compact' } : {} })));
+  const topics = [names.saga('bench'), names.ops, names.deadLetters, ...OWNERS.map((owner) => names.checkpoints(owner, 'bench'))];
+  await admin.createTopics(topics.map((topic) => ({ topic, partitions, config: topic.includes('.checkpoints.') ? { 'cleanup.policy': 'compact' } : {} })));
   const log = createKafkaEventLog(config);
-  const codec = createSchemaCodec({ registryUrl: target.registryUrl, autoRegister: true, topicsOf: () => [names.saga('bench')] });
-  await codec.prepare([...benchTypes, ...allEventTypes.filter((type) => type.name.startsWith('chorus.') || type.name.startsWith('ops.'))]);
-  const common = { log, codec, clock: systemClock, random: systemRandom, namespace };
-  const worker = createWorker({ ...common, participants: running });
-  await worker.start();
-  const client = createClient(common);
+  const codec = await codecOf(target, namespace);
+  const client = createClient({ log, codec, clock: systemClock, random: systemRandom, namespace });
   const close = async (): Promise<void> => {
     await client.close();
-    await worker.stop();
     await log.close();
     await admin.deleteTopics(topics);
     await admin.close();
   };
-  return { namespace, log, codec, client, worker, close };
+  return { namespace, log, codec, client, close };
+};
+
+/** Participants in this very process. */
+export const startWorker = async ({ log, codec, namespace }: Stage, participants: readonly ParticipantDefinition[]): Promise<Worker> => {
+  const worker = createWorker({ participants, log, codec, clock: systemClock, random: systemRandom, namespace });
+  await worker.start();
+  return worker;
+};
+
+/** The five participants in a process of their own: who starts sagas and who runs them do not share a thread in production either. */
+export const startWorkerProcess = async (target: Target, namespace: string): Promise<WorkerProcess> => {
+  const child = fork(new URL('./worker-process.ts', import.meta.url), [target.brokers.join(','), target.registryUrl, namespace]);
+  const ended = once(child, 'exit');
+  const [first] = await Promise.race([once(child, 'message'), ended]);
+  if (first !== 'live' || child.pid === undefined) throw new Error(`the worker's process ended with ${String(first)} before it was live`);
+  const stop = async (): Promise<void> => {
+    child.disconnect();
+    await ended;
+  };
+  return { pid: child.pid, stop };
 };
 
 export const runOne = async (stage: Stage, mustFail: boolean): Promise<number> => {
@@ -52,16 +75,13 @@ export const closedLoop = async (stage: Stage, count: number): Promise<readonly 
   return latenciesMs;
 };
 
-export type Load = { readonly inFlight: number } & ({ readonly count: number } | { readonly durationMs: number });
-
 /** `inFlight` sagas at any time, every tenth failing at step 4. */
-export const loaded = async (stage: Stage, load: Load): Promise<{ readonly latenciesMs: readonly number[]; readonly seconds: number }> => {
+export const loaded = async (stage: Stage, load: { readonly inFlight: number; readonly durationMs: number }): Promise<{ readonly latenciesMs: readonly number[]; readonly seconds: number }> => {
   const latenciesMs: number[] = [];
   let started = 0;
   const begunMs = performance.now();
-  const isOver = (): boolean => ('count' in load ? started >= load.count : performance.now() - begunMs >= load.durationMs);
   const lane = async (): Promise<void> => {
-    while (!isOver()) latenciesMs.push(await runOne(stage, started++ % 10 === 9));
+    while (performance.now() - begunMs < load.durationMs) latenciesMs.push(await runOne(stage, started++ % 10 === 9));
   };
   await Promise.all(Array.from({ length: load.inFlight }, lane));
   return { latenciesMs, seconds: (performance.now() - begunMs) / 1_000 };

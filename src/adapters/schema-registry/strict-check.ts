@@ -49,6 +49,13 @@ const EXACT_LONG = primitive((value) => typeof value === 'bigint' && value >= LO
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> => isObject(value) && !Array.isArray(value) && !(value instanceof Uint8Array);
 
+/** Counted without a list of them, as `Object.keys` makes one; that is asked only where something inherited may have been counted. */
+const hasKeys = (value: Readonly<Record<string, unknown>>, count: number): boolean => {
+  let found = 0;
+  for (const _key in value) found++;
+  return found === count || Object.keys(value).length === count;
+};
+
 type Scope = { readonly namespace: string; readonly named: Map<string, Check>; readonly values: ReadonlySet<string> | null };
 
 const compileRecord = (schema: AvroSchema, scope: Scope): Check => {
@@ -73,9 +80,8 @@ const compileRecord = (schema: AvroSchema, scope: Scope): Check => {
       if (item !== undefined) return within(key, fault);
       return { code: 'CODEC_MISSING_FIELD', path: key, problem: 'is missing; give every declared field, null included' };
     }
-    const keys = Object.keys(value);
-    if (keys.length === names.length) return null;
-    const extra = keys.find((key) => !declared.has(key)) ?? '';
+    if (hasKeys(value, names.length)) return null;
+    const extra = Object.keys(value).find((key) => !declared.has(key)) ?? '';
     return { code: 'CODEC_UNDECLARED_FIELD', path: extra, problem: `is ${shown(value[extra])}, but ${fullName} has no such field (it has ${names.join(', ')}); correct the name or add it to the schema` };
   };
   scope.named.set(fullName, check);

@@ -11,6 +11,9 @@ export const has = (set: StepSet, index: number): boolean => (set & (1 << index)
 export type CompiledStep = {
   readonly index: number;
   readonly name: string;
+  /** Under which its own actions are busy, forwards and backwards; an item's add its name. */
+  readonly forwardKey: string;
+  readonly compensationKey: string;
   readonly definition: StepDefinition;
   readonly dependencies: StepSet;
   readonly isAnyEnough: boolean;
@@ -119,6 +122,8 @@ export const compileSaga = (definition: SagaDefinition, view: ParticipantView): 
   const steps = Object.entries(definition.steps).map(([name, step], index): CompiledStep => ({
     index,
     name,
+    forwardKey: `f:${name}`,
+    compensationKey: `c:${name}`,
     definition: step,
     dependencies: setOf(dependenciesOf(step), indexOf),
     isAnyEnough: typeof step.after === 'object' && 'any' in step.after,

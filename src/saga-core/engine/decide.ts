@@ -49,8 +49,8 @@ export type DecisionWorld = {
 
 export type Decision = { readonly actions: readonly Action[]; readonly wakeAtMs: number | null };
 
-export const forwardKey = (step: CompiledStep, item: string | null): string => (item === null ? `f:${step.name}` : `f:${step.name}/${item}`);
-export const compensationKey = (step: CompiledStep, item: string | null): string => (item === null ? `c:${step.name}` : `c:${step.name}/${item}`);
+export const forwardKey = (step: CompiledStep, item: string | null): string => (item === null ? step.forwardKey : `${step.forwardKey}/${item}`);
+export const compensationKey = (step: CompiledStep, item: string | null): string => (item === null ? step.compensationKey : `${step.compensationKey}/${item}`);
 export const START_KEY = 'start';
 export const REQUEST_KEY = 'request';
 export const END_KEY = 'end';
@@ -79,19 +79,22 @@ export const keyOfAction = (action: Action): string => {
 /** Everything this participant has to do about the instance now, and when to ask again without a further record. */
 export const decide = (instance: Instance, world: DecisionWorld): Decision => {
   // While the own end is on its way nothing more is begun: it would lie behind the end.
-  if (isEnded(instance) || world.isBusy(END_KEY)) return { actions: [], wakeAtMs: null };
-  const found: Findings = { instance, world, isRunning: instance.status === 'RUNNING', actions: [], wakeAtMs: null };
+  if (isEnded(instance) || world.isBusy(END_KEY)) return NOTHING;
+  const found: Findings = { instance, world, isRunning: instance.status === 'RUNNING', actions: NO_ACTIONS, wakeAtMs: null };
   if (instance.saga.isInitiator) lifecycle(found);
   if (instance.status !== 'PENDING') for (const step of instance.saga.owned) considerStep(found, step);
-  return { actions: found.actions, wakeAtMs: found.wakeAtMs };
+  return found.actions === NO_ACTIONS && found.wakeAtMs === null ? NOTHING : { actions: found.actions, wakeAtMs: found.wakeAtMs };
 };
 
-/** The findings of one decision: a local accumulator that does not escape. */
+const NO_ACTIONS: readonly Action[] = [];
+const NOTHING: Decision = { actions: NO_ACTIONS, wakeAtMs: null };
+
+/** The findings of one decision: a local accumulator that does not escape. Most find nothing to do, and make no list. */
 type Findings = {
   readonly instance: Instance;
   readonly world: DecisionWorld;
   readonly isRunning: boolean;
-  readonly actions: Action[];
+  actions: readonly Action[];
   wakeAtMs: number | null;
 };
 
@@ -130,15 +133,20 @@ const compensating = (found: Findings): void => {
 const considerStep = (found: Findings, step: CompiledStep): void => {
   const instance = found.instance;
   const { isRunning } = found;
-  if (isRunning ? !isReady(instance, step) : !has(instance.triggered, step.index)) return;
   const whole = instance.slots[step.index];
+  // The usual case, told before anything is worked out.
+  if (isRunning && isAnswered(step, whole)) return;
+  if (isRunning ? !isReady(instance, step) : !has(instance.triggered, step.index)) return;
   if (step.definition.forEach !== undefined && whole?.outcome == null && (isRunning ? isHandledWhole(found, step, whole) : isUnopened(found, step, whole))) return;
-  for (const [item, slot] of slotsOf(instance, step)) {
-    if (step.definition.forEach !== undefined && item === null) continue;
-    const place = { step, item, slot: slot ?? EMPTY_SLOT };
-    if (place.slot.outcome === null) forward(found, place);
-    else if (!isRunning) backward(found, place);
-  }
+  if (step.definition.forEach === undefined) return considerSlot(found, { step, item: null, slot: whole ?? EMPTY_SLOT });
+  for (const [item, slot] of itemsOf(instance, step.index)) considerSlot(found, { step, item, slot });
+};
+
+const isAnswered = (step: CompiledStep, whole: Slot | undefined): boolean => whole !== undefined && whole.outcome !== null && step.definition.forEach === undefined;
+
+const considerSlot = (found: Findings, place: Place): void => {
+  if (place.slot.outcome === null) forward(found, place);
+  else if (!found.isRunning) backward(found, place);
 };
 
 /** A forEach step as a whole: skipped by its predicate, or its listed items are still to be opened. */
@@ -248,7 +256,7 @@ const isDueAt = (found: Findings, atMs: number): boolean => {
 };
 
 const add = (found: Findings, action: Action): void => {
-  if (!found.world.isBusy(keyOfAction(action))) found.actions.push(action);
+  if (!found.world.isBusy(keyOfAction(action))) found.actions = [...found.actions, action];
 };
 
 type SlotEntry = readonly [item: string | null, slot: Slot | undefined];

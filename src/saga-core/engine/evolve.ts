@@ -7,14 +7,19 @@ import type { AwaitHandler, Fact } from '../definition/handlers.ts';
 import { childSagaId } from './child-id.ts';
 import { type CompiledSaga, type CompiledStep, has } from './compile.ts';
 import { isEveryStepDone, isReady, triggeredNow } from './readiness.ts';
-import { EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot } from './state.ts';
+import { copyOfInstance, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot } from './state.ts';
 
 /** A record that changed nothing, and why: counted and logged, state unchanged. */
 export type Refusal = 'DUPLICATE' | 'AFTER_END' | 'ILLEGAL_TRANSITION' | 'UNKNOWN_STEP' | 'VOID';
 export type Evolved = { readonly instance: Instance; readonly refused: Refusal | null };
 
-/** The copy of an instance that one fold changes, before anybody else sees it. */
-type Draft = { -readonly [Field in keyof Instance]: Instance[Field] };
+/** An instance as the fold that owns it changes it. Slots are replaced, never changed: they may be looked at meanwhile. */
+type Draft = { -readonly [Field in keyof Instance]: Instance[Field] } & {
+  slots: (Slot | undefined)[];
+  items: (Map<string, Slot> | undefined)[] | null;
+  awaits: unknown[] | null;
+  reachedAtMs: (number | undefined)[] | null;
+};
 /** null: the record applied. */
 type Verdict = Refusal | null;
 
@@ -57,23 +62,37 @@ export const begin = (saga: CompiledSaga, record: FoldedRecord): Instance => {
     lastAnswerEventId: envelope.eventId,
     endEventId: '',
   };
-  return isTrigger(saga, record) ? pending : evolve(pending, record).instance;
+  if (!isTrigger(saga, record)) advance(pending, record);
+  return pending;
 };
 
 /** Folds one more record of the instance. Total: whatever does not apply changes nothing and says why. */
 export const evolve = (instance: Instance, record: FoldedRecord): Evolved => {
   if (isEnded(instance)) return { instance, refused: 'AFTER_END' };
-  const draft: Draft = { ...instance, lastOffset: record.offset };
+  const copy = copyOfInstance(instance);
+  const refused = advance(copy, record);
+  return { instance: copy, refused };
+};
+
+/**
+ * The same as `evolve`, changing the instance itself: for whoever folds it alone and keeps no earlier state. A record whose
+ * payload cannot be read throws, and has changed nothing.
+ */
+export const advance = (instance: Instance, record: FoldedRecord): Refusal | null => {
+  if (isEnded(instance)) return 'AFTER_END';
+  const draft = erase<Draft>(instance);
+  const fact = draft.saga.listenedTypes.has(record.type) ? factOf(record) : null;
   const verdict = dispatch(draft, record);
-  if (verdict === null && draft.saga.listenedTypes.has(record.type)) foldAwaits(draft, record);
+  draft.lastOffset = record.offset;
+  if (verdict === null && fact !== null) foldAwaits(draft, fact);
   if (verdict === null && draft.status === 'RUNNING' && draft.saga.arrivingTypes.size > 0) noteReached(draft, record.envelope.occurredAt);
-  return { instance: draft, refused: verdict };
+  return verdict;
 };
 
 /** What is triggered stays triggered, whatever arrives behind it. */
 const noteReached = (draft: Draft, atMs: number): void => {
   for (const { index } of draft.saga.steps.filter((step) => draft.reachedAtMs?.[step.index] === undefined && isReady(draft, step))) {
-    draft.reachedAtMs = replaced(draft.reachedAtMs ?? draft.slots.map(() => undefined), index, atMs);
+    (draft.reachedAtMs ??= emptyList(draft))[index] = atMs;
   }
 };
 
@@ -312,38 +331,30 @@ const onOther = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): 
   return null;
 };
 
-const foldAwaits = (draft: Draft, record: FoldedRecord): void => {
-  const fact: Fact = {
-    type: record.type,
-    eventId: record.envelope.eventId,
-    stepName: record.envelope.stepName,
-    stepItem: record.envelope.stepItem,
-    occurredAtMillis: record.envelope.occurredAt,
-    payload: record.payload(),
-  };
+const factOf = (record: FoldedRecord): Fact => ({
+  type: record.type,
+  eventId: record.envelope.eventId,
+  stepName: record.envelope.stepName,
+  stepItem: record.envelope.stepItem,
+  occurredAtMillis: record.envelope.occurredAt,
+  payload: record.payload(),
+});
+
+const foldAwaits = (draft: Draft, fact: Fact): void => {
   for (const step of draft.saga.owned) {
-    if (step.definition.kind !== 'await' || !step.definition.listensTo.some((type) => type.name === record.type)) continue;
+    if (step.definition.kind !== 'await' || !step.definition.listensTo.some((type) => type.name === fact.type)) continue;
     const handler = erase<AwaitHandler<never, unknown>>(step.handler);
     const before = draft.awaits?.[step.index];
-    draft.awaits = replaced(draft.awaits ?? draft.slots.map(() => undefined), step.index, handler.fold(before === undefined ? handler.initial : before, fact));
+    (draft.awaits ??= emptyList(draft))[step.index] = handler.fold(before === undefined ? handler.initial : before, fact);
   }
 };
 
 const putSlot = (draft: Draft, at: { readonly index: number; readonly item: string | null }, slot: Slot): void => {
-  if (at.item === null) {
-    draft.slots = replaced(draft.slots, at.index, slot);
-    return;
-  }
-  const items = new Map(itemsOf(draft, at.index));
-  items.set(at.item, slot);
-  draft.items = replaced(draft.items ?? draft.slots.map(() => undefined), at.index, items);
+  if (at.item === null) draft.slots[at.index] = slot;
+  else ((draft.items ??= emptyList(draft))[at.index] ??= new Map()).set(at.item, slot);
 };
 
-const replaced = <Value>(list: readonly Value[], index: number, value: Value): readonly Value[] => {
-  const copy = list.slice();
-  copy[index] = value;
-  return copy;
-};
+const emptyList = <Value>({ slots }: Draft): (Value | undefined)[] => slots.map(() => undefined);
 
 /** Bytes of their own: those of a record live as long as its batch. */
 const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);

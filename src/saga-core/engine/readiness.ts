@@ -23,13 +23,17 @@ export const isStepDone = (instance: Instance, step: CompiledStep): boolean => {
 export const isReady = (instance: Instance, step: CompiledStep): boolean => {
   if (instance.status === 'PENDING') return false;
   if (step.dependencies === 0 || instance.reachedAtMs?.[step.index] !== undefined) return true;
-  const { steps } = instance.saga;
-  return step.isAnyEnough
-    ? steps.some((other) => has(step.dependencies, other.index) && isStepDone(instance, other))
-    : steps.every((other) => !has(step.dependencies, other.index) || isStepDone(instance, other));
+  const { isAnyEnough } = step;
+  for (const other of instance.saga.steps) {
+    if (has(step.dependencies, other.index) && isStepDone(instance, other) === isAnyEnough) return isAnyEnough;
+  }
+  return !isAnyEnough;
 };
 
-export const isEveryStepDone = (instance: Instance): boolean => instance.saga.steps.every((step) => isStepDone(instance, step));
+export const isEveryStepDone = (instance: Instance): boolean => {
+  for (const step of instance.saga.steps) if (!isStepDone(instance, step)) return false;
+  return true;
+};
 
 /** The steps that are triggered now: what freezes at CompensationRequested. */
 export const triggeredNow = (instance: Instance): number => {

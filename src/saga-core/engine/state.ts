@@ -148,3 +148,12 @@ export const resultOf = ({ saga, slots }: Instance): Uint8Array | null => {
 
 export const slotOf = (instance: Instance, step: CompiledStep, item: string | null): Slot | undefined =>
   item === null ? instance.slots[step.index] : itemsOf(instance, step.index).get(item);
+
+/** A copy that can be folded on without a change to the original. */
+export const copyOfInstance = (instance: Instance): Instance => ({
+  ...instance,
+  slots: [...instance.slots],
+  items: instance.items === null ? null : instance.items.map((items) => (items === undefined ? undefined : new Map(items))),
+  awaits: instance.awaits === null ? null : [...instance.awaits],
+  reachedAtMs: instance.reachedAtMs === null ? null : [...instance.reachedAtMs],
+});

@@ -5,14 +5,20 @@ import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld
 import type { Clock } from '../ports/index.ts';
 import { caught } from './caught.ts';
 import type { OutputReader } from './context.ts';
-import type { InstanceTable } from './instance-table.ts';
+import type { Entry, InstanceTable } from './instance-table.ts';
 import { failureOf } from './failures.ts';
 
-/** What a task's decisions look at beside the instance, but for the time and what is under way. */
-export const decisionWorld = ({ outputs, table, clock }: { readonly outputs: OutputReader; readonly table: InstanceTable; readonly clock: Clock }): Omit<DecisionWorld, 'nowMs' | 'isBusy'> => {
+/**
+ * What a task's decisions look at beside the instance, for one entry and now. There are dozens of decisions a saga: all of a
+ * task's share one world, which is that of the entry asked for last.
+ */
+export const decisionWorld = ({ outputs, table, clock }: { readonly outputs: OutputReader; readonly table: InstanceTable; readonly clock: Clock }): ((entry: Entry) => DecisionWorld) => {
   const contextOf = (instance: Instance, call: { readonly step: CompiledStep; readonly item: string | null; readonly phase: 'execute' | 'compensate' }) =>
     outputs.context({ instance }, { ...call, attempt: 1, nowMs: clock.nowMillis() });
-  return {
+  let busy: Entry['busy'] = null;
+  const world: DecisionWorld & { nowMs: number } = {
+    nowMs: 0,
+    isBusy: (key) => busy !== null && busy.has(key),
     ask: caught,
     outputsOf: (instance) => outputs.outputsOf(instance),
     verdictOf: (instance, step, item) => {
@@ -21,6 +27,11 @@ export const decisionWorld = ({ outputs, table, clock }: { readonly outputs: Out
     },
     mustUndo: (instance, step, item) => erase<EntityStepHandler<SagaShape>>(step.handler).mustUndo?.(contextOf(instance, { step, item, phase: 'compensate' }), failureOf(instance)) ?? false,
     endedChild: (instance, step) => endedChild(table, instance, step),
+  };
+  return (entry) => {
+    world.nowMs = clock.nowMillis();
+    busy = entry.busy;
+    return world;
   };
 };
 

@@ -33,17 +33,17 @@ export class BoundedCall {
         this.abort(`time limit of ${limitMs} ms`);
         cancel = this.#clock.after(ABORT_GRACE_MS, () => resolve(otherwise(`no answer within ${limitMs} ms`)));
       });
-      // A handler that is not async may throw before it gives a promise.
-      new Promise<Answer>((answered) => answered(call(this.#controller.signal))).then(
-        (answer) => {
-          cancel();
-          resolve(answer);
-        },
-        (error: unknown) => {
-          cancel();
-          resolve(otherwise(messageOf(error)));
-        },
-      );
+      const answered = (answer: Answer): void => {
+        cancel();
+        resolve(answer);
+      };
+      const failed = (error: unknown): void => answered(otherwise(messageOf(error)));
+      try {
+        void Promise.resolve(call(this.#controller.signal)).then(answered, failed);
+      } catch (error) {
+        // A handler that is not async may throw before it gives a promise.
+        failed(error);
+      }
     });
   }
 }

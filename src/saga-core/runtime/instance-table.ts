@@ -1,10 +1,11 @@
 import { type SagaStarted, type StepAttemptFailed, type StepStarted } from '#contracts/core';
 import { erase, parseSagaId } from '#kernel';
 import {
-  begin, begins, compensationKey, type CompiledSaga, type CompiledStep, END_KEY, evolve, type FoldedRecord, forwardKey, type Instance, instanceKey,
+  advance, begin, begins, compensationKey, type CompiledSaga, type CompiledStep, END_KEY, type FoldedRecord, forwardKey, type Instance, instanceKey,
   isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY, withPinnedLimits,
 } from '../engine/index.ts';
 import { type ChainHead, headAt, NO_CHAIN } from './chain.ts';
+import type { KeyList } from './key-list.ts';
 
 /** An open instance with what only this task knows of it. */
 export type Entry = {
@@ -13,7 +14,7 @@ export type Entry = {
   /** Head of this participant's chain of the instance, records under way included. */
   head: ChainHead;
   /** Actions whose records are not yet read back. */
-  busy: Set<string> | null;
+  busy: KeyList | null;
   /** Forward slots that were ready before this task went live: a predecessor may have called the vendor. */
   suspects: Set<string> | null;
   /** Intents that this very task committed: the call behind them has not happened yet. */
@@ -166,8 +167,8 @@ export class InstanceTable {
       }
       if (saga !== entry.instance.saga) entry.instance = movedTo(saga, entry.instance);
     }
-    const { instance, refused } = evolve(entry.instance, record);
-    entry.instance = instance;
+    const { instance } = entry;
+    const refused = advance(instance, record);
     this.#follow(entry, record);
     if (this.#endedChildren.size > 0) this.#releaseChildren(instance);
     if (refused !== null) return { status: 'refused', refusal: refused, entry };

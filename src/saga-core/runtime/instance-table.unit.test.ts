@@ -4,6 +4,7 @@ import { completed, defineEvent, defineParticipant, defineSaga, event, implement
 import { erase } from '#kernel';
 import { catalogueOf, participantFaults } from './catalogue.ts';
 import { InstanceTable } from './instance-table.ts';
+import { KeyList } from './key-list.ts';
 
 const begun = defineEvent('t.begun', { text: 'string' });
 const child = defineSaga({
@@ -109,9 +110,9 @@ test('a retry that is void leaves what is on its way as it is', () => {
   add(compensationFailed, { reason: 'r' }, { subSaga: 'child', stepName: 'act' });
   const entry = table.get('i/child');
   if (entry === undefined) throw new Error('not open');
-  entry.busy = new Set(['q:act/', 'c:act']);
+  entry.busy = new KeyList(['q:act/', 'c:act']);
   expect(add(opsOperatorAction, { action: 'retry', step: null, stepItem: null, user: 'u', reason: 'r' }, { subSaga: 'child' })).toMatchObject({ status: 'refused', refusal: 'VOID' });
-  expect([...entry.busy]).toEqual(['q:act/', 'c:act']);
+  expect([...entry.busy ?? []]).toEqual(['q:act/', 'c:act']);
 });
 
 test('a participant says what it lacks: undos, entities, children, and sagas that others initiate', () => {

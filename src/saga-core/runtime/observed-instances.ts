@@ -1,6 +1,6 @@
 import type { Envelope } from '#contracts/core';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
-import { begin, begins, compileSaga, type CompiledSaga, evolve, type Instance, instanceKey, type InstanceStatus, isReady } from '../engine/index.ts';
+import { begin, begins, compileSaga, type CompiledSaga, advance, type Instance, instanceKey, type InstanceStatus, isReady } from '../engine/index.ts';
 
 /** A decoded record, as whoever only watches has it. */
 export type ObservedRecord = { readonly offset: number; readonly type: string; readonly envelope: Envelope; readonly payload: unknown };
@@ -43,7 +43,7 @@ export const createObserver = (definitions: readonly SagaShape[]): ((records: re
       const saga = sagas.get(keyed(envelope.subSaga ?? envelope.sagaType, envelope.definitionVersion ?? 1));
       const record = { offset, type, envelope, value: NO_BYTES, payload: () => payload, keep: () => NO_BYTES };
       const known = instances.get(key);
-      if (known !== undefined) instances.set(key, evolve(known, record).instance);
+      if (known !== undefined) advance(known, record);
       else if (saga !== undefined && begins(saga, record)) instances.set(key, begin(saga, record));
     }
     return [...instances.values()].map(observed);

@@ -13,6 +13,7 @@ import { attempt, compensation, type EffectRun, reconcile } from './effect-call.
 import type { ChainHead } from './chain.ts';
 import { delayAfter, ERROR_KINDS, failureOf } from './failures.ts';
 import type { Entry } from './instance-table.ts';
+import { KeyList } from './key-list.ts';
 import { type Hearing, hearing, isDefinite, isStillUncertain } from './hearing.ts';
 import { isSuspected } from './suspects.ts';
 import type { TaskEnvironment } from './task-environment.ts';
@@ -55,7 +56,7 @@ export class SagaActions {
   }
 
   carryOut(entry: Entry, action: Action): void {
-    (entry.busy ??= new Set()).add(keyOfAction(action));
+    (entry.busy ??= new KeyList()).add(keyOfAction(action));
     this.#write(entry, () => this.#recordsOf(entry, action), (reason) => this.#recordsOfFault(entry, action, reason));
   }
 

@@ -53,7 +53,7 @@ export class SagaTask {
   readonly #checkpoints: Checkpoints;
   readonly #writer: TransactionalWriter;
   readonly #positions: PositionKeeper;
-  readonly #world: Omit<DecisionWorld, 'nowMs' | 'isBusy'>;
+  readonly #worldOf: (entry: Entry) => DecisionWorld;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
   /** Dead letters of the batch that is being folded: they travel with the position that passes their originals. */
@@ -92,7 +92,7 @@ export class SagaTask {
       sagaOf: (type) => options.catalogue.latest(type)?.definition,
       liveSinceMs: () => this.#liveSinceMs,
     });
-    this.#world = decisionWorld({ outputs: this.#outputs, table: this.#table, clock: environment.clock });
+    this.#worldOf = decisionWorld({ outputs: this.#outputs, table: this.#table, clock: environment.clock });
   }
 
   get openCount(): number {
@@ -172,7 +172,7 @@ export class SagaTask {
     for (let at = 0; at < batch.records.length; at++) {
       const record = batch.records[at];
       if (record === undefined || record.value === null) continue;
-      const folding = decoding.of(record, record.value);
+      const folding = decoding.of(batch.records, at, record.value);
       if (folding.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched).catch((error: unknown) => this.#end({ code: 'READ_ERROR', message: messageOf(error) }));
       if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
@@ -181,9 +181,9 @@ export class SagaTask {
   }
 
   async #onBatchLearning(batch: ReadBatch, from: number, touched: Set<Entry>): Promise<void> {
-    for (const record of batch.records.slice(from)) {
-      if (record.value === null || this.#isOver) continue;
-      const folding = await this.#decoding.learning(record, record.value);
+    for (const [at, record] of batch.records.entries()) {
+      if (at < from || record.value === null || this.#isOver) continue;
+      const folding = await this.#decoding.learning(batch.records, at, record.value);
       if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }
@@ -288,7 +288,7 @@ export class SagaTask {
   #decide(entry: Entry): void {
     const { instance } = entry;
     if (entry.isParked || !concerns(instance.saga)) return;
-    const { actions, wakeAtMs } = decide(instance, { ...this.#world, nowMs: this.#options.environment.clock.nowMillis(), isBusy: (key) => entry.busy?.has(key) ?? false });
+    const { actions, wakeAtMs } = decide(instance, this.#worldOf(entry));
     if (wakeAtMs !== null) this.#timers.arm(entry.key, wakeAtMs);
     for (const action of actions) this.#actions.carryOut(entry, action);
   }

@@ -5,9 +5,6 @@ import { decodeLearning } from './takeover.ts';
 /** A record as tasks fold it, or why it cannot be (yet). */
 export type Folding = { readonly status: 'folded'; readonly record: FoldedRecord } | Exclude<DecodeOutcome, { readonly status: 'decoded' }>;
 
-/** How many of a partition's latest records stay decoded: co-located tasks read the same batch within milliseconds. One fetch brings up to 1 MiB. */
-const RING_RECORDS = 4_096;
-
 /** The decodings of one process, by partition. */
 export class SharedDecoding {
   readonly #codec: Codec;
@@ -27,33 +24,39 @@ export class SharedDecoding {
 
 /**
  * Decodes each record of a partition once for all tasks of this process: the reader hands co-located participants the very
- * same record. What several of them keep of it, they keep as one copy.
+ * same batch, one after another. What several of them keep of a record, they keep as one copy. Only the latest batch stays
+ * decoded: what lives longer than a moment is copied by the collector, twice.
  */
 export class PartitionDecoding {
   readonly #codec: Codec;
-  readonly #ring: ({ readonly source: LogRecord; readonly folding: Folding } | undefined)[] = new Array(RING_RECORDS).fill(undefined);
+  #batch: readonly LogRecord[] = [];
+  #foldings: (Folding | undefined)[] = [];
 
   constructor(codec: Codec) {
     this.#codec = codec;
   }
 
-  of(record: LogRecord, value: Uint8Array): Folding {
-    const at = record.offset % RING_RECORDS;
-    const known = this.#ring[at];
-    if (known !== undefined && known.source === record) return known.folding;
+  /** The record at `index` of the batch; `value` is its value. */
+  of(batch: readonly LogRecord[], index: number, value: Uint8Array): Folding {
+    if (batch !== this.#batch) {
+      this.#batch = batch;
+      this.#foldings = new Array(batch.length).fill(undefined);
+    }
+    const known = this.#foldings[index];
+    if (known !== undefined) return known;
     const decoded = this.#codec.decode(value);
     // A schema may be learnt meanwhile: only a final answer is remembered.
     if (decoded.status === 'unknown-schema') return decoded;
-    const folding: Folding = decoded.status === 'undecodable' ? decoded : { status: 'folded', record: new DecodedRecord(record.offset, decoded, value) };
-    this.#ring[at] = { source: record, folding };
+    const folding: Folding = decoded.status === 'undecodable' ? decoded : { status: 'folded', record: new DecodedRecord(batch[index]?.offset ?? -1, decoded, value) };
+    this.#foldings[index] = folding;
     return folding;
   }
 
   /** The same, fetching the writer's schema first where this process has not met it. */
-  async learning(record: LogRecord, value: Uint8Array): Promise<Exclude<Folding, { readonly status: 'unknown-schema' }>> {
+  async learning(batch: readonly LogRecord[], index: number, value: Uint8Array): Promise<Exclude<Folding, { readonly status: 'unknown-schema' }>> {
     const decoded = await decodeLearning(this.#codec, value);
     if (decoded.status === 'undecodable') return decoded;
-    const again = this.of(record, value);
+    const again = this.of(batch, index, value);
     return again.status === 'unknown-schema' ? { status: 'undecodable', reason: `schema ${again.schemaId} stays unknown` } : again;
   }
 }

