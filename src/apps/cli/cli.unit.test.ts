@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, jest, test } from '@jest/globals';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { erase } from '#kernel';
-import type { SagaDefinition } from '#saga-core';
+import { defineEvent, defineSaga, none, type SagaDefinition, sagaSignalled } from '#saga-core';
 import { describeSaga, mermaidStates, renderSaga } from './describe.ts';
 import { createProgram, runCommand } from './index.ts';
 import { kafkaOf, registryOf, securityOf } from './environment.ts';
@@ -81,6 +81,18 @@ test('describe tells a definition as data, as a table and as a diagram', async (
   const { code, out } = await run('saga', 'describe', 'signal_to_execution', '--json');
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ type: 'signal_to_execution', mermaid: diagram });
+});
+
+test('describe tells a watch: that it is one, whether it ends the waiting, and what it emits until its end', () => {
+  const seen = defineEvent('test.seen', { text: 'string' });
+  const watch = { kind: 'await', owner: 'o', number: 1, after: 'start', output: null, timeoutMs: 0, onLimit: 'fail', listensTo: [sagaSignalled], compensation: none('watches') } as const;
+  const description = describeSaga(erase<SagaDefinition>(defineSaga({
+    type: 'watched', version: 1, context: 'c', initiator: 'o', start: seen, timeoutMs: 0, totalSteps: 1, completed: { emits: null }, failed: { emits: null },
+    steps: { adds: { ...watch, emits: [seen], watch: { endsWaiting: false } }, exits: { ...watch, watch: { endsWaiting: true } } },
+  })));
+  expect(description.steps.map(({ watch: told }) => told)).toEqual([{ endsWaiting: false }, { endsWaiting: true }]);
+  expect(renderSaga(description)).toMatch(/adds +watch +o[\s\S]*exits +watch, ends the waiting +o/);
+  expect(mermaidStates(description)).toContain('  adds --> adds: test.seen');
 });
 
 test('certificates and passwords of the environment go to the servers that it names, never to local ones', () => {

@@ -9,6 +9,8 @@ type StepDescription = {
   readonly after: readonly string[];
   readonly when: string | null;
   readonly perItem: boolean;
+  /** Null: no watch. */
+  readonly watch: { readonly endsWaiting: boolean } | null;
   /** Milliseconds; null: none of its own. */
   readonly timeoutMs: number | null;
   readonly maxAttempts: number | null;
@@ -40,7 +42,7 @@ const compensationOf = ({ compensation }: StepDefinition): string => {
 const outputsOf = ({ output }: StepDefinition): readonly string[] => (output === null ? [] : Array.isArray(output) ? output.map(({ name }) => name) : 'name' in output ? [output.name] : []);
 
 const describeStep = (name: string, step: StepDefinition): StepDescription => ({
-  name, number: step.number, kind: step.kind, owner: step.owner, after: dependenciesOf(step), when: step.when ?? null, perItem: step.forEach !== undefined,
+  name, number: step.number, kind: step.kind, owner: step.owner, after: dependenciesOf(step), when: step.when ?? null, perItem: step.forEach !== undefined, watch: step.kind === 'await' ? (step.watch ?? null) : null,
   timeoutMs: step.kind === 'effect' || step.kind === 'await' ? step.timeoutMs : null, maxAttempts: step.kind === 'effect' ? step.retry.maxAttempts : null,
   compensation: compensationOf(step), output: outputsOf(step), emits: (step.emits ?? []).map((type) => type.name),
 });
@@ -60,15 +62,21 @@ export const mermaidStates = (saga: SagaDescription): string => {
     const label = when === null ? '' : `: ${when.replaceAll('_', ' ')}`;
     return after.length === 0 ? [`  [*] --> ${name}${label}`] : after.map((dependency) => `  ${dependency} --> ${name}${label}`);
   });
+  const emitting = saga.steps.flatMap(({ name, watch, emits }) => (watch === null ? [] : emits.map((type) => `  ${name} --> ${name}: ${type}`)));
   const ends = saga.steps.filter(({ name }) => !followed.has(name)).map(({ name }) => `  ${name} --> COMPLETED`);
   const failing = saga.steps.map(({ name }) => `  ${name} --> COMPENSATING: failed`);
-  return ['stateDiagram-v2', ...arrows, ...ends, ...failing, '  COMPENSATING --> FAILED: all compensated', '  COMPENSATING --> MANUAL_REQUIRED: a compensation failed', '  MANUAL_REQUIRED --> COMPENSATING: retry, skip', '  MANUAL_REQUIRED --> FAILED: resolve', '  COMPLETED --> [*]', '  FAILED --> [*]'].join('\n');
+  return ['stateDiagram-v2', ...arrows, ...emitting, ...ends, ...failing, '  COMPENSATING --> FAILED: all compensated', '  COMPENSATING --> MANUAL_REQUIRED: a compensation failed', '  MANUAL_REQUIRED --> COMPENSATING: retry, skip', '  MANUAL_REQUIRED --> FAILED: resolve', '  COMPLETED --> [*]', '  FAILED --> [*]'].join('\n');
+};
+
+const kindOf = ({ kind, watch }: StepDescription): string => {
+  if (watch === null) return kind;
+  return watch.endsWaiting ? 'watch, ends the waiting' : 'watch';
 };
 
 /** A definition for people. */
 export const renderSaga = (saga: SagaDescription): string => {
   const rows = saga.steps.map((step) => [
-    String(step.number), step.name, step.kind, step.owner, step.after.length === 0 ? 'start' : step.after.join(', '), step.when ?? '-', step.perItem ? 'each' : '', seconds(step.timeoutMs),
+    String(step.number), step.name, kindOf(step), step.owner, step.after.length === 0 ? 'start' : step.after.join(', '), step.when ?? '-', step.perItem ? 'each' : '', seconds(step.timeoutMs),
     step.maxAttempts === null ? '-' : String(step.maxAttempts), step.compensation,
   ]);
   return [

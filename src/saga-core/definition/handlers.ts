@@ -48,6 +48,22 @@ export type AwaitHandler<Definition extends SagaShape, State> = {
   readonly compensate?: (context: SagaContext<Definition>, data: unknown, failure: FailureView, signal: AbortSignalLike) => Promise<CompensationResult>;
 };
 
+/** What a watch makes of a fact. The note is plain data: what the fact calls for, kept with the instance until it is written. */
+export type Heard<State, Note> = { readonly state: State; readonly note?: Note };
+
+/** Behaviour of a watch: that of an await step, and what it writes before its outcome. */
+export type WatchHandler<Definition extends SagaShape, State, Note, Emitted extends DomainEvent = DomainEvent> = Omit<AwaitHandler<Definition, State>, 'fold'> & {
+  /**
+   * Pure. Facts come in log order from the instance's start on until the watch has its outcome or the waiting has ended; a fact that
+   * is repeated is heard once. Notes are answered in the order of their facts, from the trigger on, while the instance is RUNNING.
+   */
+  readonly fold: (state: State, fact: Fact) => Heard<State, Note>;
+  /** Pure. The events that one note calls for: at least one, of the step's `emits`, no type twice. Written exactly once, caused by the note's fact. */
+  readonly emit?: (note: Note, context: SagaContext<Definition>) => readonly Emitted[];
+  /** What the end of the saga's waiting yields; default: completed without output. */
+  readonly whenEnded?: (state: State, context: SagaContext<Definition>) => Completed;
+};
+
 /** How a child's instance begins. */
 export type ChildTrigger =
   /** The parent's own earlier output is the child's trigger: SagaStarted carries it. Only for inherited ids. */
@@ -84,6 +100,7 @@ export type AnyHandler =
   | ({ readonly kind: 'effect' } & EffectHandler<SagaShape>)
   | ({ readonly kind: 'entity' } & EntityStepHandler<SagaShape>)
   | ({ readonly kind: 'await' } & AwaitHandler<SagaShape, unknown>)
+  | ({ readonly kind: 'watch' } & WatchHandler<SagaShape, unknown, unknown>)
   | ({ readonly kind: 'child' } & ChildHandler<SagaShape>);
 
 /** The initiator's endings: domain event and commands written with the terminal record. */

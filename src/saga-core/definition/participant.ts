@@ -1,12 +1,22 @@
+import type { EventType } from '#contracts/core';
 import { erase } from '#kernel';
 import type { EntityDefinition, SourceDefinition } from './entity.ts';
-import type { AnyHandler, AwaitHandler, ChildHandler, EffectHandler, Endings, EntityStepHandler, StepImplementation } from './handlers.ts';
+import type { AnyHandler, AwaitHandler, ChildHandler, EffectHandler, Endings, EntityStepHandler, StepImplementation, WatchHandler } from './handlers.ts';
+import type { DomainEvent } from './results.ts';
 import type { SagaDefinition, SagaShape, StepName } from './saga.ts';
-import type { StepDefinition } from './step.ts';
+import type { StepDefinition, Watch } from './step.ts';
 
 type StepOfKind<Definition extends SagaShape, Kind extends StepDefinition['kind']> = {
   readonly [Name in StepName<Definition>]: Definition['steps'][Name]['kind'] extends Kind ? Name : never;
 }[StepName<Definition>];
+
+type WatchOf<Definition extends SagaShape> = {
+  readonly [Name in StepName<Definition>]: Definition['steps'][Name] extends { readonly kind: 'await'; readonly watch: Watch } ? Name : never;
+}[StepName<Definition>];
+
+type EventOf<Type> = Type extends EventType<infer Payload> ? DomainEvent<Payload> : never;
+/** The domain events that a step may write beside its output. */
+type EmittedBy<Definition extends SagaShape, Step extends StepName<Definition>> = Definition['steps'][Step] extends { readonly emits: readonly (infer Type)[] } ? EventOf<Type> : never;
 
 const implement = (saga: SagaShape, step: string, handler: AnyHandler): StepImplementation => ({ saga: erase<SagaDefinition>(saga), step, handler });
 
@@ -19,8 +29,12 @@ export const implementEntityStep = <Definition extends SagaShape>(saga: Definiti
   implement(saga, step, erase<AnyHandler>({ kind: 'entity', ...handler }));
 
 /** Behaviour of an owned await step; its state is inferred. */
-export const implementAwait = <Definition extends SagaShape, State>(saga: Definition, step: StepOfKind<Definition, 'await'>, handler: AwaitHandler<Definition, State>): StepImplementation =>
+export const implementAwait = <Definition extends SagaShape, State>(saga: Definition, step: Exclude<StepOfKind<Definition, 'await'>, WatchOf<Definition>>, handler: AwaitHandler<Definition, State>): StepImplementation =>
   implement(saga, step, erase<AnyHandler>({ kind: 'await', ...handler }));
+
+/** Behaviour of an owned watch; its state, its notes and the events it may emit are inferred. */
+export const implementWatch = <Definition extends SagaShape, Step extends WatchOf<Definition>, State, Note = never>(saga: Definition, step: Step, handler: WatchHandler<Definition, State, Note, EmittedBy<Definition, Step>>): StepImplementation =>
+  implement(saga, step, erase<AnyHandler>({ kind: 'watch', ...handler }));
 
 /** Behaviour of an owned child step. */
 export const implementChild = <Definition extends SagaShape>(saga: Definition, step: StepOfKind<Definition, 'child'>, handler: ChildHandler<Definition>): StepImplementation =>

@@ -89,6 +89,18 @@ export type EffectStep = StepCommon & {
 /** A command to a keyed entity, whose transaction writes the outcome. No time limit: a command committed is a command handled. */
 export type EntityStep = StepCommon & { readonly kind: 'entity'; readonly entity: string };
 
+/**
+ * What makes an await step a watch: it lives long, may write events of its `emits` before its outcome, each caused by the record
+ * that called for it, and does not outlive the saga's waiting.
+ */
+export type Watch = {
+  /**
+   * Its completion, by its verdict or at its limit, ends the saga's waiting: every other watch that is open, or becomes ready later,
+   * completes with result `ended`, but for those that come after this one. False: it only ends with the others.
+   */
+  readonly endsWaiting: boolean;
+};
+
 /** A pure reducer over records of the instance's partition. */
 export type AwaitStep = StepCommon & {
   readonly kind: 'await';
@@ -98,6 +110,7 @@ export type AwaitStep = StepCommon & {
   readonly onLimit: 'complete' | 'fail';
   /** Types of the records it listens to (observations, other steps' domain events, signals), from the instance's start on. */
   readonly listensTo: readonly EventType<unknown>[];
+  readonly watch?: Watch;
 };
 
 /** Another saga: under the parent's correlationId (on the same partition) or under an id of its own. */
@@ -106,6 +119,9 @@ export type ChildStep = StepCommon & {
   readonly saga: string;
   readonly id: 'inherited' | 'own';
 };
+
+/** The step is a watch. */
+export const isWatch = (step: StepDefinition): step is AwaitStep & { readonly watch: Watch } => step.kind === 'await' && step.watch !== undefined;
 
 /** One step of a saga, of one of four kinds. */
 export type StepDefinition = EffectStep | EntityStep | AwaitStep | ChildStep;

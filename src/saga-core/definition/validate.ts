@@ -2,6 +2,7 @@ import type { EventType } from '#contracts/core';
 import { dependantsOf, dependenciesOf, readableBy, waitsFor } from './graph.ts';
 import type { SagaShape } from './saga.ts';
 import type { OutputType, RetryPolicy, StepDefinition } from './step.ts';
+import { watchFaults } from './watch-faults.ts';
 
 const STEP_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 /** Steps are kept as bits of one integer. */
@@ -132,6 +133,6 @@ const orderFaults = (saga: SagaShape): string[] => {
 /** Everything wrong with a definition; empty means well defined. */
 export const definitionFaults = (saga: SagaShape): readonly string[] => {
   const steps = Object.entries(saga.steps);
-  const local = [...nameFaults(saga), ...childFaults(saga), ...eventFaults(saga), ...steps.flatMap(([name, step]) => [...referenceFaults(saga, name, step), ...limitFaults(name, step)])];
+  const local = [...nameFaults(saga), ...childFaults(saga), ...eventFaults(saga), ...watchFaults(saga), ...steps.flatMap(([name, step]) => [...referenceFaults(saga, name, step), ...limitFaults(name, step)])];
   return local.length > 0 ? local : orderFaults(saga);
 };

@@ -59,3 +59,28 @@ test('two event types of one name are refused, one declared twice is not', () =>
   expect(faultsOf({ a: effect('start', { emits: [defineEvent('v.told', { other: 'int' })] }) })).toContain('two event types are named v.told');
   expect(faultsOf({ a: effect('start', { emits: [defineEvent('v.told', { text: 'string' })] }) })).toBe('');
 });
+
+const watch = (more: Partial<StepDefinition> = {}): StepDefinition =>
+  erase({ kind: 'await', owner: 'o', number: 1, after: 'start', output: null, timeoutMs: 0, onLimit: 'fail', listensTo: [begun], watch: { endsWaiting: true }, compensation: none('watches'), ...more });
+const ended = (more: Partial<StepDefinition> = {}): StepDefinition => watch(erase({ watch: { endsWaiting: false }, ...more }));
+
+test('watches that stand beside one another, or alone, are sound', () => {
+  expect(faultsOf({ alone: watch({ emits: [told] }) })).toBe('');
+  expect(faultsOf({ a: watch(), b: ended({ emits: [told] }), c: watch({ after: 'b' }) })).toBe('');
+});
+
+test.each<readonly [string, Readonly<Record<string, StepDefinition>>, string]>([
+  ['of another kind', { a: effect('start', erase({ watch: { endsWaiting: true } })) }, 'step a: only an await step can be a watch'],
+  ['of items', { a: effect('start'), w: watch(arriving('a')) }, 'step w: a watch has no items'],
+  ['at the root of a chain of causes', { w: watch({ isChainRoot: true }) }, 'step w: a watch cannot be a chain root'],
+  ['that hears itself', { w: watch(erase({ emits: [told], listensTo: [told] })) }, 'step w: the watch hears what it emits'],
+  ['that hear one another', { v: watch(erase({ emits: [told], listensTo: [begun] })), w: watch(erase({ emits: [begun], listensTo: [told] })) }, 'step v: the watch hears what it emits'],
+  ['that nothing ends', { w: ended(), other: ended() }, 'step w: it is to end with the saga\'s waiting'],
+  ['that only what comes before it could end', { v: watch(), w: ended({ after: 'v' }) }, 'step w: it is to end with the saga\'s waiting'],
+])('a watch %s is refused', (_name, steps, fault) => {
+  expect(faultsOf(steps)).toContain(fault);
+});
+
+test('a watch that hears what another emits, one way, is sound', () => {
+  expect(faultsOf({ v: watch(erase({ emits: [told] })), w: watch(erase({ listensTo: [told] })) })).toBe('');
+});

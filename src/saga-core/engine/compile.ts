@@ -1,7 +1,7 @@
 import { dependantsOf, dependenciesOf, readableBy } from '../definition/graph.ts';
 import type { AnyHandler, Endings } from '../definition/handlers.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
-import type { StepDefinition } from '../definition/step.ts';
+import { isWatch, type StepDefinition } from '../definition/step.ts';
 
 /** A set of steps as bits of one integer (at most 30 steps). */
 export type StepSet = number;
@@ -22,6 +22,9 @@ export type CompiledStep = {
   /** Of a forEach step whose items arrive: the steps whose outcomes end the arriving. */
   readonly until: StepSet;
   readonly arrivingType: string | null;
+  readonly isWatch: boolean;
+  /** Of a watch: the watches whose completion ends it. */
+  readonly endedBy: StepSet;
   /** The behaviour, where the folding participant owns the step. */
   readonly handler: AnyHandler | null;
   /** Its output is read by something the folding participant owns. */
@@ -102,6 +105,10 @@ const setOf = (names: readonly string[], indexOf: ReadonlyMap<string, number>): 
   return set;
 };
 
+/** The watches that end the waiting of this one: whatever comes after one of them waits for something else. */
+const endersOf = (saga: SagaShape, name: string): readonly string[] =>
+  Object.entries(saga.steps).filter(([other, step]) => other !== name && isWatch(step) && step.watch.endsWaiting && !dependantsOf(saga, other).has(name)).map(([other]) => other);
+
 /** Outputs that something of this participant reads: its steps, its endings, its children's results. */
 const keptOutputs = (saga: SagaShape, view: ParticipantView): ReadonlySet<string> => {
   const kept = new Set<string>();
@@ -130,6 +137,8 @@ export const compileSaga = (definition: SagaDefinition, view: ParticipantView): 
     dependants: setOf([...dependantsOf(definition, name)], indexOf),
     until: step.forEach !== undefined && 'arriving' in step.forEach ? setOf(step.forEach.until, indexOf) : 0,
     arrivingType: step.forEach !== undefined && 'arriving' in step.forEach ? step.forEach.arriving.name : null,
+    isWatch: isWatch(step),
+    endedBy: isWatch(step) ? setOf(endersOf(definition, name), indexOf) : 0,
     handler: view.handlers.get(name) ?? null,
     isOutputKept: kept.has(name),
   }));

@@ -4,6 +4,7 @@ import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, has } from './compile.ts';
 import { isDue, isEveryStepDone, isLaidToRestWhole, isReady, mayCompensate, readyAtMs } from './readiness.ts';
 import { type ChildEnd, EMPTY_SLOT, type Instance, isEnded, itemsOf, type Slot } from './state.ts';
+import { type Emission, emissionKey, EMISSIONS_MAX, emissionsDue, endOfWaiting } from './watch.ts';
 
 /** What is due for one (step, item), or for the instance's lifecycle. The shell carries it out and records what came of it. */
 export type Action =
@@ -16,8 +17,12 @@ export type Action =
   | { readonly do: 'command'; readonly step: CompiledStep; readonly item: string | null }
   | { readonly do: 'spawn'; readonly step: CompiledStep; readonly item: string | null }
   | { readonly do: 'stop-child'; readonly step: CompiledStep; readonly item: string | null }
-  /** An await step or a child has its answer; null = the await's limit has passed. */
+  /** What a watch has to write before its outcome. */
+  | { readonly do: 'emit'; readonly step: CompiledStep; readonly item: null; readonly emissions: readonly Emission[] }
+  /** An await step or a child has its answer; null = the await's limit has passed. What a watch still has to write goes with it. */
   | { readonly do: 'answer'; readonly step: CompiledStep; readonly item: string | null; readonly result: Completed | StepFailure | null }
+  /** Another watch, by the record `cause`, has ended the saga's waiting. */
+  | { readonly do: 'answer-ended'; readonly step: CompiledStep; readonly item: null; readonly cause: string }
   | { readonly do: 'answer-child'; readonly step: CompiledStep; readonly item: string | null; readonly child: ChildEnd }
   | { readonly do: 'cancel'; readonly step: CompiledStep; readonly item: string | null }
   | { readonly do: 'compensate'; readonly step: CompiledStep; readonly item: string | null; readonly attempt: number }
@@ -66,6 +71,7 @@ export const keyOfAction = (action: Action): string => {
     case 'skip':
     case 'open': return forwardKey(action.step, null);
     case 'quarantine': return quarantineKey(action.step, action.item);
+    case 'emit': return emissionKey(action.step, action.emissions.at(-1)?.cause ?? '');
     case 'compensate':
     case 'undo':
     case 'keep':
@@ -215,12 +221,32 @@ const entity = (found: Findings, { step, item, slot }: Place): void => {
 
 const awaitAnswer = (found: Findings, { step, item }: Place): void => {
   if (step.definition.kind !== 'await') return;
+  const emissions = step.isWatch ? emissionsDue(found.instance, step, found.world.isBusy) : [];
+  if (emissions.length > EMISSIONS_MAX) return add(found, { do: 'emit', step, item: null, emissions: emissions.slice(0, EMISSIONS_MAX) });
   const verdict = found.world.ask(() => found.world.verdictOf(found.instance, step, item));
   if (!verdict.ok) return add(found, { do: 'fail-step', step, item, reason: `verdict: ${verdict.fault}` });
   const result = verdict.value;
   if (result !== null) return add(found, { do: 'answer', step, item, result });
   if (!found.isRunning) return add(found, { do: 'cancel', step, item });
-  if (step.definition.timeoutMs > 0 && isDueAt(found, readyAtMs(found.instance, step) + step.definition.timeoutMs)) add(found, { do: 'answer', step, item, result: null });
+  if (isAnsweredUnasked(found, { step, item }, step.definition.timeoutMs)) return;
+  if (emissions.length > 0) add(found, { do: 'emit', step, item: null, emissions });
+};
+
+/** Without a verdict: another watch has ended the waiting, or the limit has passed. */
+const isAnsweredUnasked = (found: Findings, { step, item }: Pick<Place, 'step' | 'item'>, timeoutMs: number): boolean => {
+  const limitAtMs = timeoutMs > 0 ? readyAtMs(found.instance, step) + timeoutMs : null;
+  if (step.isWatch && isEndedByOther(found, step, limitAtMs)) return true;
+  if (limitAtMs === null || !isDueAt(found, limitAtMs)) return false;
+  add(found, { do: 'answer', step, item, result: null });
+  return true;
+};
+
+/** The waiting ended before the watch's own limit passed. */
+const isEndedByOther = (found: Findings, step: CompiledStep, limitAtMs: number | null): boolean => {
+  const end = endOfWaiting(found.instance, step);
+  if (end === null || (limitAtMs !== null && limitAtMs < end.atMs)) return false;
+  add(found, { do: 'answer-ended', step, item: null, cause: end.eventId });
+  return true;
 };
 
 const child = (found: Findings, { step, item, slot }: Place): void => {

@@ -8,6 +8,7 @@ import { childSagaId } from './child-id.ts';
 import { type CompiledSaga, type CompiledStep, has } from './compile.ts';
 import { isEveryStepDone, isReady, triggeredNow } from './readiness.ts';
 import { copyOfInstance, EMPTY_SLOT, type FoldedRecord, type Instance, isEnded, itemsOf, slotOf, type Slot } from './state.ts';
+import { heard, settled } from './watch.ts';
 
 /** A record that changed nothing, and why: counted and logged, state unchanged. */
 export type Refusal = 'DUPLICATE' | 'AFTER_END' | 'ILLEGAL_TRANSITION' | 'UNKNOWN_STEP' | 'VOID';
@@ -322,8 +323,9 @@ const onChildEnded = (draft: Draft, record: FoldedRecord): Verdict => {
   return 'UNKNOWN_STEP';
 };
 
-/** Observations open items; everything else changes no step. */
+/** Observations open items, an own watch's event answers what called for it; everything else changes no step. */
 const onOther = (draft: Draft, place: Place, slot: Slot, record: FoldedRecord): Verdict => {
+  if (place.step.isWatch && draft.awaits !== null) draft.awaits[place.index] = settled(draft.awaits[place.index], record.envelope.causationId);
   if (record.type !== place.step.arrivingType || place.item === null) return null;
   if (slot.openedBy !== null) return 'DUPLICATE';
   const openedWith = place.step.handler === null ? null : record.keep();
@@ -345,7 +347,7 @@ const foldAwaits = (draft: Draft, fact: Fact): void => {
     if (step.definition.kind !== 'await' || !step.definition.listensTo.some((type) => type.name === fact.type)) continue;
     const handler = erase<AwaitHandler<never, unknown>>(step.handler);
     const before = draft.awaits?.[step.index];
-    (draft.awaits ??= emptyList(draft))[step.index] = handler.fold(before === undefined ? handler.initial : before, fact);
+    (draft.awaits ??= emptyList(draft))[step.index] = step.isWatch ? heard(draft, step, fact) : handler.fold(before === undefined ? handler.initial : before, fact);
   }
 };
 

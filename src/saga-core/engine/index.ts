@@ -5,3 +5,4 @@ export { type Action, decide, type Decision, type DecisionWorld, END_KEY, compen
 export { numbersOf, type StepNumbers } from './numbers.ts';
 export { causeOf, isDue, isEveryStepDone, isReady, isStepDone, readyAtMs } from './readiness.ts';
 export { type ChildEnd, EMPTY_SLOT, type FoldedRecord, type Instance, instanceKey, type InstanceStatus, isEnded, itemsOf, keyOf, resultOf, type Slot, slotOf } from './state.ts';
+export { awaitStateOf, type Emission, emissionKey, emissionsDue, endOfWaiting } from './watch.ts';

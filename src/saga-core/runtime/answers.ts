@@ -13,7 +13,8 @@ import { NO_CHAIN } from './chain.ts';
 import type { Entry } from './instance-table.ts';
 import type { Marks, Records } from './records.ts';
 
-export type Where = { readonly step: CompiledStep; readonly item: string | null };
+/** One (step, item), and what makes its owner act, where that is not what the step depends on. */
+export type Where = { readonly step: CompiledStep; readonly item: string | null; readonly cause?: string };
 type Event = { readonly type: EventType<unknown>; readonly payload: unknown };
 
 /** Collects the records of one action on one instance, keeping the chain. */
@@ -117,6 +118,13 @@ export class Answers {
     const eventId = batch.add(this.outputEvent(where.step.name, result.output), { ...marks, isOutcome: true, compensationData });
     for (const event of result.after ?? []) batch.add(event, marks);
     this.#commands(batch, entry.instance, where, result.commands, eventId);
+    return batch.records;
+  }
+
+  /** What a watch writes before its outcome: domain events, each group with the fact that called for it as its cause. */
+  emitted(entry: Entry, step: CompiledStep, emitted: readonly { readonly cause: string; readonly events: readonly DomainEvent[] }[]): readonly RecordToWrite[] {
+    const batch = new Batch(this.#records, entry);
+    for (const { cause, events } of emitted) for (const event of events) batch.add(event, marksOf(entry.instance, { step, item: null, cause }));
     return batch.records;
   }
 
@@ -247,7 +255,7 @@ export class Answers {
 const keyFor = (instance: Instance, where: Where, phase: 'execute' | 'compensate'): string =>
   idempotencyKey({ correlationId: instance.correlationId, subSaga: instance.subSaga, step: where.step.name, item: where.item, phase });
 
-const marksOf = (instance: Instance, where: Where): Marks => ({ causationId: causeOf(instance, where.step, where.item), step: where.step, item: where.item });
+const marksOf = (instance: Instance, where: Where): Marks => ({ causationId: where.cause ?? causeOf(instance, where.step, where.item), step: where.step, item: where.item });
 const compensationMarks = (instance: Instance, where: Where): Marks => ({ ...marksOf(instance, where), causationId: instance.requestEventId, phase: 'compensate' });
 
 const startPayload = (definition: SagaDefinition, initiator: string, nowMs: number, payload: Uint8Array | null, triggerEventId: string | null) => ({

@@ -5,6 +5,7 @@ import type { AnyHandler, AwaitHandler, Fact } from '../definition/handlers.ts';
 import type { ParticipantDefinition } from '../definition/participant.ts';
 import { terminal } from '../definition/results.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
+import { isWatch, type StepDefinition } from '../definition/step.ts';
 import { eventTypesOf } from '../definition/validate.ts';
 import { compileSaga, type CompiledSaga } from '../engine/index.ts';
 import { caught } from './caught.ts';
@@ -38,14 +39,16 @@ const faultOf = (state: unknown): string | null => (typeof state === 'object' &&
 
 /** An await step whose fold throws must not lose the record for the rest of the instance: the step fails, for that reason. */
 const guarded = (handler: AnyHandler): AnyHandler => {
-  if (handler.kind !== 'await') return handler;
+  if (handler.kind !== 'await' && handler.kind !== 'watch') return handler;
   const { fold, verdict } = erase<AwaitHandler<SagaShape, unknown>>(handler);
+  // A watch's fold gives its state and a note; a plain one the state itself.
+  const folded = (state: unknown): unknown => (handler.kind === 'watch' ? { state } : state);
   return erase<AnyHandler>({
     ...handler,
     fold: (state: unknown, fact: Fact): unknown => {
-      if (faultOf(state) !== null) return state;
-      const folded = caught(() => fold(state, fact));
-      return folded.ok ? folded.value : { 'chorus:fault': `fold of ${fact.type}: ${folded.fault}` };
+      if (faultOf(state) !== null) return folded(state);
+      const made = caught(() => fold(state, fact));
+      return made.ok ? made.value : folded({ 'chorus:fault': `fold of ${fact.type}: ${made.fault}` });
     },
     verdict: (state: unknown, context: SagaContext) => {
       const fault = faultOf(state);
@@ -55,6 +58,9 @@ const guarded = (handler: AnyHandler): AnyHandler => {
 };
 
 const hasUndo = (handler: AnyHandler): boolean => (handler.kind === 'entity' ? handler.undo !== undefined : 'compensate' in handler && handler.compensate !== undefined);
+
+/** A watch that emits declares what: from its `emits` the log is read. */
+const isUndeclared = ({ emits = [] }: StepDefinition, handler: AnyHandler): boolean => handler.kind === 'watch' && handler.emit !== undefined && emits.length === 0;
 
 /** What is wrong with a participant: every fault, so that a worker refuses to start with one message. */
 export const participantFaults = (participant: ParticipantDefinition): readonly string[] => {
@@ -67,7 +73,9 @@ export const participantFaults = (participant: ParticipantDefinition): readonly 
     if (definition === undefined) faults.push(`${name}: no such step`);
     else {
       if (definition.owner !== participant.name) faults.push(`${name} is owned by ${definition.owner}, not by ${participant.name}`);
-      if (definition.kind !== handler.kind) faults.push(`${name} is ${definition.kind}, its handler ${handler.kind}`);
+      const kind = isWatch(definition) ? 'watch' : definition.kind;
+      if (kind !== handler.kind) faults.push(`${name} is ${kind}, its handler ${handler.kind}`);
+      if (isUndeclared(definition, handler)) faults.push(`${name}: its handler emits, but its definition declares no events that it emits`);
       if (definition.compensation.kind === 'undo' && !hasUndo(handler)) faults.push(`${name} declares undo(), but its handler has no ${definition.kind === 'entity' ? 'undo' : 'compensate'}`);
       if (definition.kind === 'child' && !sagaTypes.has(definition.saga)) faults.push(`${name} begins ${definition.saga}, a saga that ${participant.name} does not know`);
       if (definition.kind === 'entity' && !participant.entities.some((entity) => entity.name === definition.entity)) faults.push(`${name} asks the entity ${definition.entity}, which ${participant.name} does not own`);

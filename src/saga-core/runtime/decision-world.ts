@@ -1,7 +1,7 @@
 import { erase } from '#kernel';
 import type { AwaitHandler, EntityStepHandler } from '../definition/handlers.ts';
 import type { SagaShape } from '../definition/saga.ts';
-import { type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, type Instance, instanceKey, resultOf } from '../engine/index.ts';
+import { awaitStateOf, type ChildEnd, type CompiledSaga, type CompiledStep, type DecisionWorld, type Instance, instanceKey, resultOf } from '../engine/index.ts';
 import type { Clock } from '../ports/index.ts';
 import { caught } from './caught.ts';
 import type { OutputReader } from './context.ts';
@@ -23,7 +23,7 @@ export const decisionWorld = ({ outputs, table, clock }: { readonly outputs: Out
     outputsOf: (instance) => outputs.outputsOf(instance),
     verdictOf: (instance, step, item) => {
       const handler = erase<AwaitHandler<SagaShape, unknown>>(step.handler);
-      return handler.verdict(instance.awaits?.[step.index] ?? handler.initial, contextOf(instance, { step, item, phase: 'execute' }));
+      return handler.verdict(awaitStateOf(instance, step), contextOf(instance, { step, item, phase: 'execute' }));
     },
     mustUndo: (instance, step, item) => erase<EntityStepHandler<SagaShape>>(step.handler).mustUndo?.(contextOf(instance, { step, item, phase: 'compensate' }), failureOf(instance)) ?? false,
     endedChild: (instance, step) => endedChild(table, instance, step),

@@ -1,7 +1,7 @@
 import { type SagaStarted, type StepAttemptFailed, type StepStarted } from '#contracts/core';
 import { erase, parseSagaId } from '#kernel';
 import {
-  advance, begin, begins, compensationKey, type CompiledSaga, type CompiledStep, END_KEY, type FoldedRecord, forwardKey, type Instance, instanceKey,
+  advance, begin, begins, compensationKey, type CompiledSaga, type CompiledStep, emissionKey, END_KEY, type FoldedRecord, forwardKey, type Instance, instanceKey,
   isEnded, quarantineKey, type Refusal, REQUEST_KEY, START_KEY, withPinnedLimits,
 } from '../engine/index.ts';
 import { type ChainHead, headAt, NO_CHAIN } from './chain.ts';
@@ -237,7 +237,7 @@ const movedTo = (saga: CompiledSaga, instance: Instance): Instance => {
   const moved = <Value>(kept: readonly (Value | undefined)[] | null): readonly (Value | undefined)[] | null =>
     kept === null ? null : saga.steps.map((step) => {
       const before = instance.saga.steps[instance.saga.indexOf.get(step.name) ?? -1];
-      return before?.definition.kind === step.definition.kind ? kept[before.index] : undefined;
+      return before?.definition.kind === step.definition.kind && before.isWatch === step.isWatch ? kept[before.index] : undefined;
     });
   return { ...instance, saga, slots: saga.steps.map(() => undefined), items: moved(instance.items), awaits: moved(instance.awaits) };
 };
@@ -256,7 +256,7 @@ const answeredKey = (saga: CompiledSaga, record: FoldedRecord): string | null =>
     case 'chorus.SagaFailed': return END_KEY;
     default:
   }
-  const { stepName, stepItem, outcome } = record.envelope;
+  const { stepName, stepItem, outcome, causationId } = record.envelope;
   const index = stepName === null ? undefined : saga.indexOf.get(stepName);
   const step = index === undefined ? undefined : saga.steps[index];
   if (step === undefined) return null;
@@ -267,6 +267,8 @@ const answeredKey = (saga: CompiledSaga, record: FoldedRecord): string | null =>
     case 'chorus.StepStarted': return erase<StepStarted>(record.payload()).phase === 'compensate' ? compensationKey(step, stepItem) : forwardKey(step, stepItem);
     case 'chorus.StepAttemptFailed': return erase<StepAttemptFailed>(record.payload()).phase === 'compensate' ? compensationKey(step, stepItem) : forwardKey(step, stepItem);
     case 'chorus.StepFailed': return forwardKey(step, stepItem);
-    default: return outcome === 'completed' ? forwardKey(step, stepItem) : null;
+    default:
   }
+  if (outcome === 'completed') return forwardKey(step, stepItem);
+  return step.isWatch && causationId !== null ? emissionKey(step, causationId) : null;
 };

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { compensationFailed, compensationRequested, opsOperatorAction, sagaCompleted, sagaStarted, stepCompleted, stepFailed, stepStarted } from '#contracts/core';
-import { completed, defineEvent, defineParticipant, defineSaga, event, implementAwait, implementChild, implementEffect, initiate, none, NO_RETRY, undo } from '#saga-core';
+import { completed, defineEvent, defineParticipant, defineSaga, event, implementAwait, implementChild, implementEffect, implementWatch, initiate, none, NO_RETRY, undo } from '#saga-core';
 import { erase } from '#kernel';
 import { catalogueOf, participantFaults } from './catalogue.ts';
 import { InstanceTable } from './instance-table.ts';
@@ -131,4 +131,61 @@ test('a participant says what it lacks: undos, entities, children, and sagas tha
     'lacking.c begins nobody, a saga that o does not know',
     'lacking is initiated by other, not by o',
   ]);
+});
+
+const sees = { kind: 'await', owner: 'o', number: 1, after: 'start', output: null, timeoutMs: 0, onLimit: 'fail', listensTo: [begun], watch: { endsWaiting: true }, compensation: none('watches') } as const;
+
+test('a watch is implemented as one, and declares what it emits', () => {
+  const [silent, plain] = [defineSaga({ ...child, type: 'silent', steps: { sees } }), defineSaga({ ...child, type: 'plain', steps: { hears: { ...child.steps.act, ...sees, watch: undefined as never } } })];
+  const behaviour = { initial: 0, verdict: () => null };
+  const wrong = defineParticipant({
+    name: 'o', initiates: [initiate(silent), initiate(plain)],
+    steps: [
+      implementWatch(silent, 'sees', { ...behaviour, fold: (state: number) => ({ state, note: state }), emit: () => [] }),
+      { saga: erase(plain), step: 'hears', handler: erase({ kind: 'watch', ...behaviour }) },
+    ],
+  });
+  expect(participantFaults(wrong)).toEqual([
+    'silent.sees: its handler emits, but its definition declares no events that it emits',
+    'plain.hears is await, its handler watch',
+  ]);
+});
+
+test('what a watch wrote is on its way until it is read back', () => {
+  const seen = defineSaga({ ...child, type: 'parent', steps: { sees } });
+  const table = new InstanceTable('o', catalogueOf(defineParticipant({ name: 'o', initiates: [initiate(seen)], steps: [implementWatch(seen, 'sees', { initial: 0, fold: (state: number) => ({ state }), verdict: () => null })] })), 1_000);
+  const add = (type: { readonly name: string }, offset: number, envelope: object) => table.fold({
+    offset, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', causationId: null, sagaType: 'parent', subSaga: null, stepName: null, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null }, ...envelope }),
+    value: new Uint8Array(), payload: () => ({ definitionVersion: 1, limits: [], payload: null, deadlineAt: null }), keep: () => new Uint8Array(),
+  });
+  add(begun, 0, {});
+  add(sagaStarted, 1, {});
+  const entry = table.get('i');
+  if (entry === undefined) throw new Error('not open');
+  entry.busy = new KeyList(['e:sees/x', 'e:sees/y', 'f:sees']);
+  add({ name: 't.noted' }, 2, { stepName: 'sees', causationId: 'x' });
+  expect([...entry.busy ?? []]).toEqual(['e:sees/y', 'f:sees']);
+});
+
+test('what a step heard as a watch is not taken along to a version where it is none', () => {
+  const listen = { ...child.steps.act, ...sees };
+  const { watch: _, ...deaf } = listen;
+  const [one, two] = [defineSaga({ ...child, type: 'seen', version: 1, steps: { sees: deaf } }), defineSaga({ ...child, type: 'seen', version: 2, steps: { sees: listen } })];
+  const behaviour = { initial: 0, verdict: () => null };
+  const participant = defineParticipant({
+    name: 'o', initiates: [initiate(one), initiate(two)],
+    steps: [implementAwait(one, 'sees', { ...behaviour, fold: (count: number) => count + 1 }), implementWatch(two, 'sees', { ...behaviour, fold: (count: number) => ({ state: count + 1 }) })],
+  });
+  const table = new InstanceTable('o', catalogueOf(participant), 1_000);
+  let offset = 0;
+  const add = (type: { readonly name: string }, payload: unknown, stepName: string | null) => table.fold({
+    offset: offset++, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'seen', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),
+    value: new Uint8Array(), payload: () => payload, keep: () => new Uint8Array(),
+  });
+  add(begun, {}, null);
+  add(begun, {}, 'sees');
+  expect(table.get('i')?.instance.awaits).toMatchObject([{ state: 1 }]);
+  add(sagaStarted, { definitionVersion: 1, limits: [], payload: null, deadlineAt: null }, null);
+  add(begun, {}, 'sees');
+  expect(table.get('i')?.instance.awaits).toEqual([1]);
 });

@@ -20,8 +20,7 @@ export class KeyList implements Iterable<string> {
 
   delete(key: string): void {
     const at = this.#keys.indexOf(key);
-    const last = at < 0 ? undefined : this.#keys.pop();
-    if (last !== undefined && at < this.#keys.length) this.#keys[at] = last;
+    if (at >= 0) this.#keys.splice(at, 1);
   }
 
   [Symbol.iterator](): Iterator<string> {

@@ -1,6 +1,6 @@
 import type { Envelope } from '#contracts/core';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
-import { begin, begins, compileSaga, type CompiledSaga, advance, type Instance, instanceKey, type InstanceStatus, isReady } from '../engine/index.ts';
+import { advance, begin, begins, compileSaga, type CompiledSaga, endOfWaiting, type Instance, instanceKey, type InstanceStatus, isReady } from '../engine/index.ts';
 
 /** A decoded record, as whoever only watches has it. */
 export type ObservedRecord = { readonly offset: number; readonly type: string; readonly envelope: Envelope; readonly payload: unknown };
@@ -11,7 +11,7 @@ export type ObservedInstance = {
   readonly key: string;
   readonly status: InstanceStatus;
   readonly deadlineAtMs: number | null;
-  /** Await steps that are ready and have no outcome: what they listen to may come at any time. */
+  /** Await steps that are ready, have no outcome and are not ended by another: what they listen to may come at any time. */
   readonly openWatches: readonly string[];
 };
 
@@ -25,7 +25,7 @@ const observed = (instance: Instance): ObservedInstance => ({
   status: instance.status,
   deadlineAtMs: instance.deadlineAtMs,
   openWatches: instance.saga.steps
-    .filter((step) => step.definition.kind === 'await' && isReady(instance, step) && instance.slots[step.index]?.outcome == null)
+    .filter((step) => step.definition.kind === 'await' && isReady(instance, step) && instance.slots[step.index]?.outcome == null && endOfWaiting(instance, step) === null)
     .map((step) => step.name),
 });
 

@@ -1,9 +1,9 @@
 import { erase } from '#kernel';
-import type { AwaitHandler, ChildHandler, EffectHandler, EntityStepHandler } from '../definition/handlers.ts';
+import type { AwaitHandler, ChildHandler, EffectHandler, EntityStepHandler, WatchHandler } from '../definition/handlers.ts';
 import { completed, type Completed, type CompensationResult, type StepFailure, type StepResult, terminal } from '../definition/results.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import type { RetryPolicy } from '../definition/step.ts';
-import { type Action, type ChildEnd, type CompiledStep, compensationKey, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
+import { type Action, awaitStateOf, type ChildEnd, type CompiledStep, compensationKey, type Emission, emissionsDue, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
 import type { RecordToWrite } from '../ports/index.ts';
 import type { Answers, Where } from './answers.ts';
 import type { OutputReader } from './context.ts';
@@ -11,6 +11,7 @@ import { BackgroundCalls } from './background-calls.ts';
 import { caught } from './caught.ts';
 import { attempt, compensation, type EffectRun, reconcile } from './effect-call.ts';
 import type { ChainHead } from './chain.ts';
+import { emittedEvents } from './emitted-events.ts';
 import { delayAfter, ERROR_KINDS, failureOf } from './failures.ts';
 import type { Entry } from './instance-table.ts';
 import { KeyList } from './key-list.ts';
@@ -94,6 +95,7 @@ export class SagaActions {
       case 'fail-undo': return this.#undoFailed(entry, action, reason);
       case 'skip':
       case 'open': return this.#stepBroken(entry, { step: action.step, item: null }, reason, false);
+      case 'emit': return this.#watchBroken(entry, action, reason);
       default: return this.#stepBroken(entry, action, reason, action.do === 'conclude' || (action.do === 'execute' && (action.attempt > 1 || this.#mayHaveHappened(entry, action))));
     }
   }
@@ -101,6 +103,12 @@ export class SagaActions {
   #stepBroken(entry: Entry, where: Where, reason: string, isUnknown: boolean): readonly RecordToWrite[] {
     this.#options.environment.counters.failed++;
     return this.#options.answers.failed(entry, where, { errorKind: 'Terminal', outcomeUnknown: isUnknown, reason, attempts: 1 });
+  }
+
+  /** The step's outcome is on its way: nothing more is emitted behind it. */
+  #watchBroken(entry: Entry, where: Where, reason: string): readonly RecordToWrite[] {
+    entry.busy?.add(forwardKey(where.step, where.item));
+    return this.#stepBroken(entry, where, reason, false);
   }
 
   #undoFailed(entry: Entry, where: Where, reason: string): readonly RecordToWrite[] {
@@ -120,7 +128,9 @@ export class SagaActions {
       case 'command': return answers.intended(entry, action, 'execute', this.#entityHandler(action.step).command(this.#context(entry, action, 1, 'execute')), true);
       case 'spawn': return this.#spawn(entry, action);
       case 'stop-child': return answers.intended(entry, action, 'compensate', this.#childHandler(action.step).stop?.(this.#context(entry, action, 1, 'compensate'), failureOf(entry.instance)) ?? null, false);
+      case 'emit': return this.#emit(entry, action, action.emissions);
       case 'answer': return this.#answer(entry, action, action.result ?? this.#atLimit(entry, action));
+      case 'answer-ended': return this.#answer(entry, action, this.#whenEnded(entry, action));
       case 'answer-child': return this.#answerChild(entry, action, action.child);
       case 'cancel': return answers.failed(entry, action, { errorKind: 'Cancelled', outcomeUnknown: false, reason: 'never executed', attempts: 0 });
       case 'compensate': return this.#compensate(entry, action, action.attempt);
@@ -303,16 +313,28 @@ export class SagaActions {
     });
   }
 
+  /** What a watch has still to write comes first, in the same transaction. */
   #answer(entry: Entry, where: Where, result: Completed | StepFailure): readonly RecordToWrite[] {
-    return result.status === 'completed' ? this.#options.answers.completed(entry, where, result) : this.#stepFailed(entry, where, result, onceFailed(result));
+    const emissions = emissionsDue(entry.instance, where.step, (key) => entry.busy?.has(key) ?? false);
+    const emitted = emissions.length === 0 ? NOTHING : this.#emit(entry, where, emissions);
+    const answer = result.status === 'completed' ? this.#options.answers.completed(entry, where, result) : this.#stepFailed(entry, where, result, onceFailed(result));
+    return emitted.length === 0 ? answer : [...emitted, ...answer];
+  }
+
+  #emit(entry: Entry, where: Where, emissions: readonly Emission[]): readonly RecordToWrite[] {
+    return this.#options.answers.emitted(entry, where.step, emittedEvents(where.step, emissions, this.#context(entry, where, 1, 'execute')));
+  }
+
+  #whenEnded(entry: Entry, where: Where): Completed {
+    const handler = erase<WatchHandler<SagaShape, unknown, unknown>>(where.step.handler);
+    return handler.whenEnded?.(awaitStateOf(entry.instance, where.step), this.#context(entry, where, 1, 'execute')) ?? completed(null);
   }
 
   #atLimit(entry: Entry, where: Where): Completed | StepFailure {
     const { definition } = where.step;
     const handler = erase<AwaitHandler<SagaShape, unknown>>(where.step.handler);
     if (definition.kind !== 'await' || definition.onLimit === 'fail') return { status: 'failed', kind: 'timeout', reason: 'timeout' };
-    const state = entry.instance.awaits?.[where.step.index] ?? handler.initial;
-    return handler.atLimit?.(state, this.#context(entry, where, 1, 'execute')) ?? completed(null);
+    return handler.atLimit?.(awaitStateOf(entry.instance, where.step), this.#context(entry, where, 1, 'execute')) ?? completed(null);
   }
 
   #spawn(entry: Entry, where: Where): readonly RecordToWrite[] | null {
@@ -407,4 +429,5 @@ export class SagaActions {
 const onceFailed = ({ kind }: StepFailure) => ({ attempts: 1, isUncertain: kind === 'unknown' });
 const hasNoOutput = ({ saga, slots }: Instance, step: string): boolean => (slots[saga.indexOf.get(step) ?? -1]?.output ?? null) === null;
 
+const NOTHING: readonly RecordToWrite[] = [];
 const CONFIRMATION_POLL_MS = 250;

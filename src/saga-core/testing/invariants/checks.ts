@@ -1,6 +1,7 @@
 import { dependantsOf } from '#saga-core';
 import type { AuditedRecord, InvariantId, Violation } from './audited.ts';
 import { answeredOffset, effectiveRequest, isDue, isReady, isStepDone, type Ledger, settledOffset, type Slot } from './ledger.ts';
+import { checkEmissions } from './watch-checks.ts';
 
 const nameOf = (slot: Slot): string => (slot.item === null ? slot.step : `${slot.step}/${slot.item}`);
 
@@ -126,13 +127,14 @@ const oneWriter: Check = (ledger, report) => {
       report('WRITER', `${type} at ${offset} is from ${producer}; the initiator is ${ledger.definition.initiator}`);
     }
     const owner = stepName === null ? undefined : ledger.definition.steps[stepName]?.owner;
-    if (owner !== undefined && (OF_OWNER.test(type) || envelope.outcome === 'completed') && producer !== owner) {
+    const isEmitted = ledger.slots.get(stepName ?? '')?.emissions.some((emission) => emission.offset === offset) === true;
+    if (owner !== undefined && (OF_OWNER.test(type) || envelope.outcome === 'completed' || isEmitted) && producer !== owner) {
       report('WRITER', `${type} of step ${stepName ?? '-'} at ${offset} is from ${producer}; the owner is ${owner}`);
     }
   }
 };
 
-const CHECKS: readonly Check[] = [oneOutcome, oneEnd, inOrder, undoneOnRequest, undone, oneWriter];
+const CHECKS: readonly Check[] = [oneOutcome, oneEnd, inOrder, undoneOnRequest, undone, checkEmissions, oneWriter];
 
 /** I1 to I4 and the writers of one instance. */
 export const checkInstance = (ledger: Ledger): readonly Violation[] => {

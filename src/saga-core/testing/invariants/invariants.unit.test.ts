@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { type Envelope, eventType } from '#contracts/core';
 import { NO_RETRY, none, type SagaShape, type StepDefinition, undo } from '#saga-core';
 import type { AuditedRecord } from './audited.ts';
@@ -163,4 +163,40 @@ test('a step stays ready when an item arrives behind its first act', () => {
   const lines = [...opened, completed('hold'), { type: 'test.came', step: 'ship' }, completed('close'), completed('ship'), lifecycle('SagaCompleted')];
   const records = history(lines).map((record): AuditedRecord => (record.envelope.stepName === 'ship' ? { ...record, envelope: { ...record.envelope, stepItem: 'late' } } : record));
   expect(verifyRecords(records, { definitions: () => arriving, isFinished: true }).violations).toEqual([]);
+});
+
+const noted = eventType('test.noted', {});
+const watch = (number: number, endsWaiting: boolean): StepDefinition =>
+  ({ kind: 'await', number, owner: 'desk', after: 'hold', output: null, emits: [noted], timeoutMs: 0, onLimit: 'fail', listensTo: [eventType('test.came', {})], watch: { endsWaiting }, compensation: none('watches') });
+const watched: SagaShape = { ...saga, steps: { hold: effect(1, 'desk', 'start'), fills: watch(2, false), guard: watch(3, true) } };
+
+describe('what a watch emits', () => {
+  const owned = { fills: 'desk', guard: 'desk' };
+  const judged = (lines: readonly Line[]): readonly string[] =>
+    verifyRecords(history(lines.map((line) => (line.step === undefined || line.by !== undefined ? line : { ...line, by: owned[line.step as 'fills'] }))), { definitions: () => watched }).violations.map(({ invariant, message }) => `${invariant} ${message}`);
+  const came = (id: string): Line => ({ type: 'test.came', by: 'venue', id });
+  const notes = (cause: string, more: Partial<Line> = {}): Line => ({ type: 'test.noted', step: 'fills', cause, ...more });
+  const begun = [...opened, { ...completed('hold'), by: 'desk', id: 'held' }];
+  const outcome = (step: string, cause = 'held'): Line => ({ ...completed(step), cause });
+
+  test.each<readonly [string, readonly Line[]]>([
+    ['each fact once, then the outcome', [...begun, came('a'), came('b'), notes('a'), notes('b'), outcome('guard'), outcome('fills')]],
+    ['a fact from before the step was ready', [...opened, came('a'), { ...completed('hold'), by: 'desk', id: 'held' }, notes('a')]],
+    ['a fact from before the waiting ended, answered behind it', [...begun, came('a'), outcome('guard'), notes('a'), outcome('fills')]],
+    ['events beside the outcome are none of it', [...begun, came('a'), notes('a'), notes('held'), outcome('fills'), notes('held')]],
+    ['events of an undo are none of it', [...begun, outcome('fills'), { ...requested, id: 'request' }, notes('request')]],
+  ])('sound: %s', (_name, lines) => {
+    expect(judged(lines)).toEqual([]);
+  });
+
+  test.each<readonly [string, readonly Line[], RegExp]>([
+    ['a fact answered twice', [...begun, came('a'), notes('a'), notes('a')], /^I1 fills emits test.noted at 5, a second time for a/],
+    ['facts answered out of order', [...begun, came('a'), came('b'), notes('b'), notes('a')], /^I1 fills emits test.noted at 6, for the record at 3, after it answered the one at 4/],
+    ['an answer behind the outcome', [...begun, came('a'), outcome('fills'), notes('a')], /^I1 fills emits test.noted at 5, after its outcome at 4/],
+    ['a fact from behind the end of the waiting', [...begun, outcome('guard'), came('a'), notes('a')], /^I1 fills emits test.noted at 5, for the record at 4, although the waiting had ended at 3/],
+    ['an answer before the step is ready', [...opened, came('a'), notes('a')], /^I3 fills emits test.noted at 3, before its dependencies/],
+    ['an answer by a stranger', [...begun, came('a'), notes('a', { by: 'venue' })], /^WRITER test.noted of step fills at 4 is from venue; the owner is desk/],
+  ])('broken: %s', (_name, lines, expected) => {
+    expect(judged(lines)).toEqual([expect.stringMatching(expected)]);
+  });
 });

@@ -21,7 +21,12 @@ export type Slot = {
   /** Closed by an operator's skip or resolve while it was quarantined. */
   operatorOffset: number | null;
   openedOffset: number;
+  /** Of a watch: what it wrote beside its outcome, in the order of the log. */
+  readonly emissions: Emission[];
 };
+
+/** An event of a watch, and the eventId of the record that called for it. */
+export type Emission = { readonly type: string; readonly cause: string; readonly offset: number };
 
 /** What the records say of one instance, laid out for the checks. */
 export type Ledger = {
@@ -82,9 +87,29 @@ const openSlot = (slots: Map<string, Slot>, at: { readonly step: string; readonl
   const key = slotKey(at.step, at.item);
   const known = slots.get(key);
   if (known !== undefined) return known;
-  const slot: Slot = { step: at.step, item: at.item, outcomes: [], firstActOffset: null, compensations: [], compensationFailures: [], operatorOffset: null, openedOffset: at.offset };
+  const slot: Slot = { step: at.step, item: at.item, outcomes: [], firstActOffset: null, compensations: [], compensationFailures: [], operatorOffset: null, openedOffset: at.offset, emissions: [] };
   slots.set(key, slot);
   return slot;
+};
+
+/** Causes whose events are no emissions of a watch: that of its outcome, and a request to compensate. */
+const otherCauses = (records: readonly AuditedRecord[]): ReadonlySet<string | null> =>
+  new Set(records.flatMap((record) => {
+    if (record.type === 'chorus.CompensationRequested') return [record.envelope.eventId];
+    return outcomeOf(record) === null ? [] : [record.envelope.causationId];
+  }));
+
+/** What each watch wrote by itself: events of its `emits`, but for those that go with its outcome or its undo. */
+const noteEmissions = ({ records }: History, definition: SagaShape, slots: ReadonlyMap<string, Slot>): void => {
+  for (const [name, step] of Object.entries(definition.steps)) {
+    if (step.kind !== 'await' || step.watch === undefined) continue;
+    const emitted = new Set(step.emits?.map((type) => type.name));
+    const own = records.filter(({ type, envelope }) => envelope.stepName === name || type === 'chorus.CompensationRequested');
+    const others = otherCauses(own);
+    for (const { type, offset, envelope: { causationId } } of own.filter((record) => emitted.has(record.type) && outcomeOf(record) === null)) {
+      if (causationId !== null && !others.has(causationId)) slots.get(name)?.emissions.push({ type, cause: causationId, offset });
+    }
+  }
 };
 
 /** Null where the definition is not known here. */
@@ -99,6 +124,7 @@ export const ledgerOf = (history: History): Ledger | null => {
     if (record.type === 'ops.operator.action') noteOperator(slots, record, retried);
     else if (stepName !== null && definition.steps[stepName] !== undefined) noteStepRecord(openSlot(slots, { step: stepName, item: stepItem, offset: record.offset }), record);
   }
+  noteEmissions(history, definition, slots);
   return {
     history,
     definition,
