@@ -37,9 +37,18 @@ export type TaskLimits = {
   readonly checkpointWindowMs: number;
   /** Ids of ended instances are remembered this long. */
   readonly dedupeWindowMs: number;
+  /** A stop on request waits so long for the answers of calls under way; then they are aborted. Below the grace of whoever stops the process. */
+  readonly drainTimeoutMs: number;
+  /** The same where the group takes the partitions back: meanwhile no partition of the group has an owner. Below the session's time-out. */
+  readonly revokeDrainTimeoutMs: number;
 };
 /** Bounds of a task that fit a worker on an ordinary machine; times in milliseconds. */
-export const DEFAULT_LIMITS: TaskLimits = { effectsMax: 1_024, positionIntervalMs: 1_000, checkpointWindowMs: 600_000, dedupeWindowMs: 86_400_000 };
+export const DEFAULT_LIMITS: TaskLimits = {
+  effectsMax: 1_024, positionIntervalMs: 1_000, checkpointWindowMs: 600_000, dedupeWindowMs: 86_400_000,
+  // Kubernetes kills 30 s after it has asked: a drain, the last transactions and the leaving of the groups fit twice.
+  drainTimeoutMs: 10_000,
+  revokeDrainTimeoutMs: 3_000,
+};
 
 /** Counts of one participant, as `stats` and metrics show them. */
 export type Counters = {
