@@ -19,6 +19,7 @@ const COUNTERS: Readonly<Record<Exclude<keyof Counters, 'inFlight'>, string>> = 
   transactions: 'Transactions committed',
   deadLetters: 'Records put into dead letters',
   takeovers: 'Partitions taken over',
+  forgotten: 'Ids of ended sagas forgotten before their time, since there were too many',
 };
 const isCounter = (name: string): name is keyof typeof COUNTERS => Object.hasOwn(COUNTERS, name);
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

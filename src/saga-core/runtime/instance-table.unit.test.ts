@@ -23,7 +23,7 @@ const owner = defineParticipant({
 });
 
 const tableWith = () => {
-  const table = new InstanceTable('o', catalogueOf(owner), 1_000);
+  const table = new InstanceTable({ participant: 'o', catalogue: catalogueOf(owner), dedupeWindowMs: 1_000, rememberedMax: 3, onForgotten: () => undefined });
   let offset = 0;
   const add = (type: { readonly name: string }, payload: unknown, envelope: Readonly<Record<string, unknown>> = {}) => {
     const whole = { eventId: `e${offset}`, occurredAt: offset * 100, correlationId: 'i', sagaType: 'parent', subSaga: null, stepName: null, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null }, ...envelope };
@@ -89,7 +89,7 @@ test('a start record of another version than the latest takes along what was hea
     name: 'o', initiates: [initiate(one), initiate(two)],
     steps: [implementAwait(one, 'hears', handler), implementAwait(two, 'hears', handler), implementEffect(one, 'act', { execute: async () => completed(null) }), implementEffect(two, 'act', { execute: async () => completed(null) })],
   });
-  const table = new InstanceTable('o', catalogueOf(participant), 1_000);
+  const table = new InstanceTable({ participant: 'o', catalogue: catalogueOf(participant), dedupeWindowMs: 1_000, rememberedMax: 3, onForgotten: () => undefined });
   let offset = 0;
   const add = (type: { readonly name: string }, payload: unknown, stepName: string | null) => table.fold({
     offset: offset++, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'heard', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),

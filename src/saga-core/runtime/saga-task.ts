@@ -72,7 +72,8 @@ export class SagaTask {
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf, home: this.#at.partition });
     this.#outputs = new OutputReader(environment.codec);
     this.#answers = new Answers(this.#records, environment.codec);
-    this.#table = new InstanceTable(participant, options.catalogue, environment.limits.dedupeWindowMs);
+    const { dedupeWindowMs, rememberedMax } = environment.limits;
+    this.#table = new InstanceTable({ participant, catalogue: options.catalogue, dedupeWindowMs, rememberedMax, onForgotten: () => { environment.counters.forgotten++; } });
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onWake(keys));
     this.#checkpoints = new Checkpoints(this.#records, this.#checkpointsAt);
     this.#positions = new PositionKeeper({ at: this.#at, table: this.#table, checkpoints: this.#checkpoints, clock: environment.clock, limits: environment.limits });
@@ -125,7 +126,6 @@ export class SagaTask {
     if (failed !== null) return this.#end(failed);
     const from = await this.#positions.load(environment.log, this.#group);
     if (typeof from !== 'number') return this.#end(from);
-    this.#positions.adopt(this.#table);
     if (this.#isOver) return;
     const live = new Promise<void>((resolve) => { this.#resolveLive = resolve; });
     this.#subscription = environment.reader.subscribe({ ...this.#at, offset: from }, {
