@@ -33,9 +33,16 @@ export type CommitterOptions = {
   readonly onTransaction?: () => void;
   /** Most records of one transaction; more wait for the next. */
   readonly recordsMax?: number;
+  /** What waits for a transaction: above it `room` has whoever fills the queue wait. */
+  readonly waitingMax?: Load;
 };
 
+/** Records and their bytes. */
+export type Load = { readonly records: number; readonly bytes: number };
+
 const RECORDS_MAX_DEFAULT = 4_000;
+/** Two transactions' worth, and a few fetches' bytes: enough to keep the writer busy while the reader is paused. */
+export const WAITING_MAX_DEFAULT: Load = { records: 8_000, bytes: 16 * 1_048_576 };
 
 /**
  * Group commit: whatever gathered while the last transaction was in flight goes into the next one; idle means at once.
@@ -44,7 +51,10 @@ const RECORDS_MAX_DEFAULT = 4_000;
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #recordsMax: number;
+  readonly #waitingMax: Load;
   #queue: OutboxItem[] = [];
+  readonly #waiting = { records: 0, bytes: 0 };
+  #whenRoom: PromiseWithResolvers<void> | null = null;
   #isRunning = false;
   #isScheduled = false;
   #isDead = false;
@@ -56,6 +66,36 @@ export class Committer {
   constructor(options: CommitterOptions) {
     this.#options = options;
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX_DEFAULT;
+    this.#waitingMax = options.waitingMax ?? WAITING_MAX_DEFAULT;
+  }
+
+  /** Back-pressure: what a reader waits for before it brings more. Undefined: there is room, or it is over. */
+  room(): Promise<void> | undefined {
+    if (this.#isDead || !this.#isFull()) return undefined;
+    this.#whenRoom ??= Promise.withResolvers();
+    return this.#whenRoom.promise;
+  }
+
+  #isFull(): boolean {
+    return this.#waiting.records > this.#waitingMax.records || this.#waiting.bytes > this.#waitingMax.bytes;
+  }
+
+  #count(items: readonly OutboxItem[], sign: 1 | -1): void {
+    for (const { records } of items) {
+      this.#waiting.records += sign * records.length;
+      for (const { value } of records) this.#waiting.bytes += sign * (value?.length ?? 0);
+    }
+    if (this.#whenRoom !== null && (this.#isDead || !this.#isFull())) {
+      this.#whenRoom.resolve();
+      this.#whenRoom = null;
+    }
+  }
+
+  /** Nothing more of this is written. */
+  #drop(isDropped: (item: OutboxItem) => boolean): void {
+    const dropped = this.#queue.filter(isDropped);
+    this.#queue = this.#queue.filter((item) => !isDropped(item));
+    this.#count(dropped, -1);
   }
 
   /**
@@ -65,6 +105,7 @@ export class Committer {
   submit(item: OutboxItem): boolean {
     if (this.#isDead || this.#isClosing) return false;
     this.#queue.push(item);
+    this.#count([item], 1);
     this.kick();
     return true;
   }
@@ -87,7 +128,7 @@ export class Committer {
     await this.#idle;
     if (!this.#isDead && this.#queue.length > 0) await this.#run().catch(() => undefined);
     this.#isDead = true;
-    this.#queue = [];
+    this.#drop(() => true);
   }
 
   async #run(): Promise<void> {
@@ -113,12 +154,9 @@ export class Committer {
       records += item.records.length;
       count++;
     }
-    if (count === this.#queue.length) {
-      const all = this.#queue;
-      this.#queue = [];
-      return all;
-    }
-    return this.#queue.splice(0, count);
+    const taken = this.#queue.splice(0, count);
+    this.#count(taken, -1);
+    return taken;
   }
 
   async #commit(items: readonly OutboxItem[], carried: Carried | null): Promise<void> {
@@ -151,7 +189,7 @@ export class Committer {
     if (outcome.status !== 'not-committed' || !isPoison(outcome)) return this.#dieOf(outcome);
     if (item.concerns !== null) {
       this.#parked.add(item.concerns);
-      this.#queue = this.#queue.filter(({ concerns }) => concerns !== item.concerns);
+      this.#drop(({ concerns }) => concerns === item.concerns);
     }
     const substitute = this.#options.onPoison(item, messageOf(outcome), false);
     if (substitute === null) return this.#die('REFUSED', messageOf(outcome));
@@ -176,7 +214,7 @@ export class Committer {
   #die(code: 'FENCED' | 'UNKNOWN' | 'REFUSED', message: string): void {
     if (this.#isDead) return;
     this.#isDead = true;
-    this.#queue = [];
+    this.#drop(() => true);
     this.#options.onDead({ code, message });
   }
 }

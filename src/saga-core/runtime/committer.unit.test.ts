@@ -59,3 +59,37 @@ test('after a commit in doubt closing writes nothing more', async () => {
   expect(commits).toHaveLength(1);
   expect(died).toEqual(['UNKNOWN']);
 });
+
+test.each([
+  { what: 'records', waitingMax: { records: 2, bytes: 1_000 }, sizes: [0, 0, 0] },
+  { what: 'bytes', waitingMax: { records: 10, bytes: 100 }, sizes: [60, 60] },
+])('whoever fills the queue waits while it holds too many $what, until a transaction has taken them', async ({ waitingMax, sizes }) => {
+  const { writer, commits } = heldWriter();
+  const committer = new Committer({ writer, group: 'g', positions: () => null, onDead: () => undefined, onPoison: () => null, waitingMax });
+  committer.submit({ records: [record('under way')], concerns: null });
+  await turn();
+  const [last = 0, ...first] = sizes;
+  for (const bytes of first) committer.submit({ records: [{ ...record('a'), value: new Uint8Array(bytes) }], concerns: null });
+  expect(committer.room()).toBeUndefined();
+  committer.submit({ records: [{ ...record('b'), value: new Uint8Array(last) }], concerns: null });
+  let hasRoom = false;
+  void committer.room()?.then(() => { hasRoom = true; });
+  await turn();
+  expect(hasRoom).toBe(false);
+  commits[0]?.answer(committed);
+  await turn();
+  expect(hasRoom).toBe(true);
+});
+
+test('nobody waits for room in a committer that is over', async () => {
+  const { writer, commits } = heldWriter();
+  const committer = new Committer({ writer, group: 'g', positions: () => null, onDead: () => undefined, onPoison: () => null, waitingMax: { records: 0, bytes: 0 } });
+  committer.submit({ records: [record('a')], concerns: null });
+  await turn();
+  committer.submit({ records: [record('b')], concerns: null });
+  const waiting = committer.room();
+  expect(waiting).toBeDefined();
+  commits[0]?.answer({ status: 'fenced', message: 'a newer writer' });
+  await waiting;
+  expect(committer.room()).toBeUndefined();
+});

@@ -1,12 +1,13 @@
 import { entityPosition, type EntityPosition, entityTick } from '#contracts/core';
 import { erase } from '#kernel';
-import type { EntityContext, EntityDecision, EntityDefinition, Held } from '../definition/entity.ts';
+import type { EntityContext, EntityDecision, EntityDefinition } from '../definition/entity.ts';
 import { type DomainEvent, event, irreversible, terminal } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { deadLetter, deadLettersOf } from './dead-letters.ts';
+import { EntityFollowing } from './entity-following.ts';
 import { callerOf } from './entity-outcome.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
 import { EntityTelling } from './entity-telling.ts';
@@ -14,7 +15,6 @@ import { LazyPosition } from './lazy-position.ts';
 import { Records } from './records.ts';
 import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
-import { TimerHeap } from './timer-heap.ts';
 import { transactionalId } from './topics.ts';
 
 export type EntityTaskOptions = {
@@ -46,12 +46,10 @@ export class EntityTask {
   readonly #records: Records;
   readonly #telling: EntityTelling;
   readonly #states: EntityStates;
-  readonly #timers: TimerHeap;
+  readonly #following: EntityFollowing;
   readonly #writer: TransactionalWriter;
-  readonly #held = new Map<string, Held<unknown>>();
   /** Keys changed by the batch that is being handled, and what they were before it. */
   readonly #dirty = new Map<Keyed, Keyed>();
-  readonly #ticksUnderWay = new Set<string>();
   readonly #lag: LazyPosition;
   #underCare: UnderCare | null = null;
   /** Ends the wait for the command under care. */
@@ -73,7 +71,7 @@ export class EntityTask {
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
     this.#telling = new EntityTelling({ entity: definition.name, records: this.#records, codec: environment.codec, names });
     this.#states = new EntityStates(definition, environment.codec);
-    this.#timers = new TimerHeap(environment.clock, (keys) => this.#onDue(keys));
+    this.#following = new EntityFollowing({ environment, definition, states: this.#states, send: (key, said) => this.#send(key, said) });
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
     this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
   }
@@ -95,6 +93,7 @@ export class EntityTask {
     this.#committer = new Committer({
       writer: this.#writer,
       group: environment.names.group(participant),
+      waitingMax: environment.limits.waitingMax,
       positions: () => this.#lag.due(),
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
@@ -103,7 +102,7 @@ export class EntityTask {
     if (this.#isOver) return;
     this.#isLive = true;
     for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
-    for (const keyed of this.#states.all()) this.#follow(keyed);
+    this.#following.open();
     this.#subscription = environment.reader.subscribe({ ...this.#commandsAt, offset: this.#nextOffset }, {
       onBatch: (batch) => this.#onBatch(batch),
       onError: (error) => this.#end({ code: 'READ_ERROR', message: `${definition.name} ${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
@@ -114,12 +113,7 @@ export class EntityTask {
     this.#close();
     await this.#committer?.close();
     await this.#writer.close();
-    const held = [...this.#held.values()];
-    this.#held.clear();
-    // Whatever a resource has to complain of, the others are closed and the group is left.
-    for (const closed of await Promise.allSettled(held.map((resource) => resource.close()))) {
-      if (closed.status === 'rejected') this.#options.environment.logger.error('a held resource cannot be closed', { entity: this.#options.definition.name, reason: messageOf(closed.reason) });
-    }
+    await this.#following.release();
   }
 
   #close(): void {
@@ -127,7 +121,7 @@ export class EntityTask {
     this.#isLive = false;
     this.#proceed();
     this.#subscription?.close();
-    this.#timers.close();
+    this.#following.close();
     this.#lag.close();
   }
 
@@ -159,6 +153,7 @@ export class EntityTask {
     if (this.#nextOffset < this.#options.care.untilOffset) return this.#oneByOne(requests, batch.nextOffset);
     this.#nextOffset = batch.nextOffset;
     if (batch.records.length > 0) this.#submit(requests);
+    await this.#committer?.room();
   }
 
   /** The states are never more than one command ahead of the log, so that this one can be taken back. */
@@ -222,7 +217,7 @@ export class EntityTask {
     const { record, decoded } = request;
     if (decoded.status === 'undecodable') return this.#refuse(request, decoded.reason, written);
     const key = keyTextOf(record);
-    if (decoded.type === entityTick.name) this.#ticksUnderWay.delete(key);
+    if (decoded.type === entityTick.name) this.#following.ticked(key);
     const touched = caught(() => this.#touched(key));
     if (!touched.ok) return this.#refuse(request, touched.fault, written);
     const keyed = touched.value;
@@ -301,42 +296,8 @@ export class EntityTask {
   }
 
   #onCommitted(changed: readonly Keyed[], offset: number): void {
-    for (const keyed of changed) this.#follow(keyed);
+    for (const keyed of changed) this.#following.follow(keyed);
     if (!this.#isOver) this.#lag.reached(offset, () => this.#committer?.kick());
-  }
-
-  /** A fault of the definition's own functions is its key's: the partition goes on. */
-  #follow(keyed: Keyed): void {
-    const followed = caught(() => this.#afterChange(keyed));
-    if (!followed.ok) this.#options.environment.logger.error('an entity\'s timer or resource cannot follow its state', { entity: this.#options.definition.name, key: keyed.key, reason: followed.fault });
-  }
-
-  /** Timers and held resources follow what is committed. */
-  #afterChange(keyed: Keyed): void {
-    if (!this.#isLive) return;
-    const { definition } = this.#options;
-    const wakeAtMs = definition.wakeAt?.(keyed.state) ?? null;
-    if (wakeAtMs !== null) this.#timers.arm(keyed.key, wakeAtMs);
-    if (definition.hold === undefined) return;
-    const held = this.#held.get(keyed.key);
-    if (held !== undefined) return held.update(keyed.state);
-    this.#held.set(keyed.key, definition.hold(keyed.key, { state: () => keyed.state, send: (sent) => this.#send(keyed.key, sent) }));
-  }
-
-  #onDue(keys: readonly string[]): void {
-    if (!this.#isLive) return;
-    for (const key of keys) {
-      const asked = caught(() => this.#options.definition.wakeAt?.(this.#states.get(key).state) ?? null);
-      const wakeAtMs = asked.ok ? asked.value : null;
-      if (wakeAtMs === null || this.#ticksUnderWay.has(key)) continue;
-      // Put off since the timer was set.
-      if (wakeAtMs > this.#options.environment.clock.nowMillis()) {
-        this.#timers.arm(key, wakeAtMs);
-        continue;
-      }
-      this.#ticksUnderWay.add(key);
-      this.#send(key, event(entityTick, { entity: this.#options.definition.name, key, dueAt: wakeAtMs }));
-    }
   }
 
   /** A command to itself, by way of its own topic: a replay sees it too. */

@@ -33,6 +33,7 @@ export class SagaOutbox {
     this.#committer = new Committer({
       writer,
       group,
+      waitingMax: environment.limits.waitingMax,
       positions: () => positions.due(),
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => onDead({ code, message }),
@@ -59,6 +60,11 @@ export class SagaOutbox {
     this.#options.positions.force();
     this.#committer.submit({ records: this.#letters, concerns: null });
     this.#letters = [];
+  }
+
+  /** What the reader waits for before it brings more; undefined where there is room. */
+  room(): Promise<void> | undefined {
+    return this.#committer.room();
   }
 
   /** The position is due, even where nothing else is to be written. */

@@ -172,7 +172,7 @@ export class SagaTask {
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
   }
 
-  /** Synchronous unless a schema must be learnt first: folding is the hot path. */
+  /** Synchronous unless a schema must be learnt first, or the outbox is full: folding is the hot path. */
   #onBatch(batch: ReadBatch): Promise<void> | void {
     if (this.#isOver) return;
     const touched = new Set<Entry>();
@@ -185,7 +185,7 @@ export class SagaTask {
       if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }
-    this.#afterBatch(batch, touched);
+    return this.#afterBatch(batch, touched);
   }
 
   async #onBatchLearning(batch: ReadBatch, from: number, touched: Set<Entry>): Promise<void> {
@@ -195,16 +195,17 @@ export class SagaTask {
       if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }
-    this.#afterBatch(batch, touched);
+    return this.#afterBatch(batch, touched);
   }
 
-  #afterBatch(batch: ReadBatch, touched: Set<Entry>): void {
-    if (this.#isOver) return;
+  #afterBatch(batch: ReadBatch, touched: Set<Entry>): Promise<void> | undefined {
+    if (this.#isOver) return undefined;
     this.#positions.advance(batch.nextOffset);
     this.#outbox.endBatch();
     if (!this.#isLive && batch.nextOffset > this.#claimOffset) this.#goLive();
     else if (this.#isLive) for (const entry of touched) this.#decide(entry);
     if (this.#isLive) this.#positions.schedule(() => this.#outbox.kick());
+    return this.#outbox.room();
   }
 
   #fold(record: LogRecord, folded: FoldedRecord, touched: Set<Entry>): void {

@@ -55,6 +55,7 @@ export class SourceTask {
     this.#committer = new Committer({
       writer: this.#writer,
       group,
+      waitingMax: environment.limits.waitingMax,
       positions: () => null,
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
@@ -99,6 +100,7 @@ export class SourceTask {
     }
     if (this.#isOver) return;
     for (const item of items) this.#committer?.submit(item);
+    await this.#committer?.room();
   }
 
   async #map(record: LogRecord): Promise<readonly RecordToWrite[]> {
