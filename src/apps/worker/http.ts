@@ -33,7 +33,7 @@ const readiness = ({ worker, isStopping }: WorkerHttpOptions): Answer => {
   const statuses = worker.status();
   const isDraining = isStopping() || statuses.some(({ drainingTasks }) => drainingTasks > 0);
   const status = isDraining ? 'draining' : isReady(statuses) ? 'ready' : 'not-ready';
-  return json(status === 'ready' ? 200 : 503, { status, participants: statuses.map(({ participant, tasks, liveTasks, drainingTasks }) => ({ participant, tasks, liveTasks, drainingTasks })) });
+  return json(status === 'ready' ? 200 : 503, { status, participants: statuses.map(({ participant, tasks, liveTasks, drainingTasks, refusals }) => ({ participant, tasks, liveTasks, drainingTasks, refusals })) });
 };
 
 const PAGES: Readonly<Record<string, (options: WorkerHttpOptions) => Answer | Promise<Answer>>> = {

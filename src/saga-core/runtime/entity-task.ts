@@ -11,9 +11,10 @@ import { EntityFollowing } from './entity-following.ts';
 import { callerOf } from './entity-outcome.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
 import { EntityTelling } from './entity-telling.ts';
+import { IdlePosition } from './idle-position.ts';
 import { LazyPosition } from './lazy-position.ts';
 import { Records } from './records.ts';
-import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
+import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, resumeAt, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { transactionalId } from './topics.ts';
 
@@ -51,16 +52,20 @@ export class EntityTask {
   /** Keys changed by the batch that is being handled, and what they were before it. */
   readonly #dirty = new Map<Keyed, Keyed>();
   readonly #lag: LazyPosition;
+  readonly #idle: IdlePosition;
   #underCare: UnderCare | null = null;
   /** Ends the wait for the command under care. */
   #proceed: () => void = () => undefined;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
+  /** As the state partition tells it; null where it tells none. */
+  #position: number | null = null;
   #nextOffset = 0;
   #sent = 0;
   #claimId = '';
   #isLive = false;
   #isOver = false;
+  #ending: TaskEnd | null = null;
 
   constructor(options: EntityTaskOptions) {
     this.#options = options;
@@ -72,12 +77,17 @@ export class EntityTask {
     this.#telling = new EntityTelling({ entity: definition.name, records: this.#records, codec: environment.codec, names });
     this.#states = new EntityStates(definition, environment.codec);
     this.#following = new EntityFollowing({ environment, definition, states: this.#states, send: (key, said) => this.#send(key, said) });
+    this.#idle = new IdlePosition({ clock: environment.clock, intervalMs: environment.limits.positionIntervalMs, tell: (offset) => this.#passMarkers(offset) });
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
     this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
   }
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  get ending(): TaskEnd | null {
+    return this.#ending;
   }
 
   async start(): Promise<void> {
@@ -89,7 +99,9 @@ export class EntityTask {
     const failed = await readToClaim(environment.log, { partition: this.#stateAt, claimOffset: claim.offsets.get(partitionKey(this.#stateAt)) ?? 0, onRecord: (record) => this.#loadState(record) });
     if (failed !== null) return this.#end(failed);
     if (this.#isOver) return;
-    this.#nextOffset = Math.max(this.#nextOffset, await environment.log.logStartOffset(this.#commandsAt));
+    const from = resumeAt(this.#commandsAt, this.#position, await environment.log.logStartOffset(this.#commandsAt));
+    if (isTaskEnd(from)) return this.#end(from);
+    this.#nextOffset = from;
     this.#committer = new Committer({
       writer: this.#writer,
       group: environment.names.group(participant),
@@ -110,6 +122,7 @@ export class EntityTask {
   }
 
   async stop(): Promise<void> {
+    if (this.#isLive) this.#idle.flush();
     this.#close();
     await this.#committer?.close();
     await this.#writer.close();
@@ -123,22 +136,27 @@ export class EntityTask {
     this.#subscription?.close();
     this.#following.close();
     this.#lag.close();
+    this.#idle.close();
   }
 
   #end(end: TaskEnd): void {
     if (this.#isOver) return;
+    this.#ending = end;
     this.#close();
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
   }
 
   async #loadState(record: LogRecord): Promise<void> {
-    if (record.key === null || record.value === null) return;
+    if (record.key === null) return;
+    // Somebody accepts that input was lost.
+    if (record.value === null && keyTextOf(record) === this.#positionKey) this.#position = null;
+    if (record.value === null) return;
     const decoded = await decodeLearning(this.#options.environment.codec, record.value);
     if (decoded.status !== 'decoded') throw new Error(`state of ${this.#options.definition.name} at offset ${record.offset}: ${decoded.reason}`);
     if (decoded.type === 'chorus.EntityState') this.#states.load(decoded);
     if (decoded.type === entityPosition.name) {
       const { topic, partition, offset } = erase<EntityPosition>(decoded.payload());
-      if (topic === this.#commandsAt.topic && partition === this.#commandsAt.partition) this.#nextOffset = offset;
+      if (topic === this.#commandsAt.topic && partition === this.#commandsAt.partition) this.#position = offset;
     }
   }
 
@@ -153,6 +171,7 @@ export class EntityTask {
     if (this.#nextOffset < this.#options.care.untilOffset) return this.#oneByOne(requests, batch.nextOffset);
     this.#nextOffset = batch.nextOffset;
     if (batch.records.length > 0) this.#submit(requests);
+    else this.#idle.passed(batch.nextOffset);
     await this.#committer?.room();
   }
 
@@ -182,11 +201,11 @@ export class EntityTask {
     for (const [keyed, was] of before) Object.assign(keyed, was);
     this.#dirty.clear();
     const reason = `refused by the log: ${message}`;
-    if (isBare) return [deadLetter(environment, participant, { ...request.record, isBare }, reason), this.#position(offset)];
+    if (isBare) return [deadLetter(environment, participant, { ...request.record, isBare }, reason), this.#positionRecord(offset)];
     const written: RecordToWrite[] = [];
     this.#refuse(request, reason, written);
     // A step that was told moved the chain of the key.
-    written.push(...this.#changedStates(), this.#position(offset));
+    written.push(...this.#changedStates(), this.#positionRecord(offset));
     this.#dirty.clear();
     return written;
   }
@@ -258,10 +277,11 @@ export class EntityTask {
   /** `careFor`: the only request, which can be taken back. */
   #submit(requests: readonly Request[], careFor: Request | null = null): void {
     const offset = this.#nextOffset;
+    this.#idle.told(offset);
     const made = caught(() => this.#recordsOf(requests, false));
     // A state cannot be encoded: which command made it so is found out one by one.
     if (!made.ok) for (const [keyed, before] of this.#dirty) Object.assign(keyed, before);
-    const records = [...(made.ok ? made.value : this.#recordsOf(requests, true)), this.#position(offset)];
+    const records = [...(made.ok ? made.value : this.#recordsOf(requests, true)), this.#positionRecord(offset)];
     const changed = [...this.#dirty.keys()];
     this.#underCare = careFor === null ? null : { request: careFor, before: new Map(this.#dirty), offset };
     this.#dirty.clear();
@@ -279,9 +299,18 @@ export class EntityTask {
     });
   }
 
-  #position(offset: number): RecordToWrite {
+  #passMarkers(offset: number): void {
+    this.#committer?.submit({ records: [this.#positionRecord(offset)], concerns: null });
+    this.#lag.reached(offset, () => this.#committer?.kick());
+  }
+
+  get #positionKey(): string {
+    return `position:${this.#commandsAt.topic}:${this.#commandsAt.partition}`;
+  }
+
+  #positionRecord(offset: number): RecordToWrite {
     const { topic, partition } = this.#commandsAt;
-    const key = `position:${topic}:${partition}`;
+    const key = this.#positionKey;
     return this.#records.plain(this.#stateAt.topic, key, event(entityPosition, { topic, partition, offset }), { eventId: `${key}:${offset}`, partition: this.#stateAt.partition });
   }
 

@@ -1,5 +1,5 @@
 export { createWorker, type Worker, type WorkerOptions } from './worker.ts';
-export type { ParticipantStatus } from './participant-host.ts';
+export type { ParticipantStatus, Refusal } from './participant-host.ts';
 export { loadPartitionCounts, topicsOf } from './participant-topics.ts';
 export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle } from './client.ts';
 export type { SagaResult } from './client-tail.ts';

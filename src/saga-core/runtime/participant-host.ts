@@ -8,7 +8,7 @@ import { loadPartitionCounts, topicsOf } from './participant-topics.ts';
 import { SagaTask } from './saga-task.ts';
 import type { SharedDecoding } from './shared-decoding.ts';
 import { SourceTask } from './source-task.ts';
-import type { TaskEnd } from './takeover.ts';
+import { isRefusal, type TaskEnd } from './takeover.ts';
 import { type Counters, DEFAULT_LIMITS, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
 import { topicNames } from './topics.ts';
 
@@ -27,6 +27,9 @@ export type HostOptions = {
   readonly membership?: Pick<GroupToJoin, 'sessionTimeoutMs' | 'heartbeatIntervalMs'>;
 };
 
+/** A partition that was refused for good, and why. */
+export type Refusal = { readonly partition: string; readonly code: TaskEnd['code']; readonly message: string };
+
 /** What one participant of a worker is doing, for health and metrics. */
 export type ParticipantStatus = {
   readonly participant: string;
@@ -35,6 +38,8 @@ export type ParticipantStatus = {
   readonly liveTasks: number;
   /** Tasks that begin nothing new and wait for the answers of calls under way, before they end. */
   readonly drainingTasks: number;
+  /** Partitions that wait for a person: what they need was deleted. No takeover is tried until they are assigned anew, or by `recover`. */
+  readonly refusals: readonly Refusal[];
   /** Assigned, and live on every partition of the assignment: false before the first one, while the group rebalances, while a task is taken over again, and from the moment that it is to stop. */
   readonly isReady: boolean;
   readonly openInstances: number;
@@ -47,6 +52,8 @@ type Task = {
   readonly stop: () => Promise<void>;
   readonly isLive: boolean;
   readonly isDraining?: boolean;
+  /** Why it is over, unless it was asked to stop. */
+  readonly ending: TaskEnd | null;
   readonly openCount?: number;
   readonly openIds?: readonly string[];
 };
@@ -67,6 +74,7 @@ export class ParticipantHost {
   readonly #tasks = new Map<string, Task>();
   readonly #restarts = new Map<string, Cancel>();
   readonly #attempts = new Map<string, number>();
+  readonly #refusals = new Map<string, TaskEnd>();
   readonly #care = new Map<string, Care>();
   #assigned = new Set<string>();
   /** The group has said what is ours, even where that is nothing. */
@@ -92,7 +100,7 @@ export class ParticipantHost {
   }
 
   async recover(): Promise<readonly string[]> {
-    const keys = [...this.#tasks].filter(([, task]) => task instanceof SagaTask).map(([key]) => key);
+    const keys = [...[...this.#tasks].filter(([, task]) => task instanceof SagaTask).map(([key]) => key), ...this.#refusals.keys()];
     await Promise.all(keys.map(async (key) => {
       await this.#tasks.get(key)?.drain?.(this.#limits.drainTimeoutMs);
       await this.#stopTask(key);
@@ -110,6 +118,7 @@ export class ParticipantHost {
       tasks: tasks.length,
       liveTasks: tasks.filter((task) => task.isLive).length,
       drainingTasks: tasks.filter((task) => task.isDraining === true).length,
+      refusals: [...this.#refusals].map(([partition, { code, message }]) => ({ partition, code, message })),
       isReady: this.#isReady(),
       openInstances: tasks.reduce((sum, task) => sum + (task.openCount ?? 0), 0),
     };
@@ -159,7 +168,16 @@ export class ParticipantHost {
         if (this.#isStopped) void membership.leave();
       }, reject);
     });
+    await this.#refuseLostInput();
     await this.#refuseRemovedVersions();
+  }
+
+  /** At the start somebody looks; later the log and health tell. */
+  async #refuseLostInput(): Promise<void> {
+    const refused = [...this.#refusals.values()];
+    if (refused.length === 0) return;
+    await this.stop();
+    throw new Error(`participant ${this.name} is refused ${refused.length === 1 ? 'a partition' : `${refused.length} partitions`}: ${refused.slice(0, NAMED_MAX).map(({ code, message }) => `${code}: ${message}`).join('; ')}`);
   }
 
   /** Whoever runs an instance to its end must know how it began. */
@@ -191,7 +209,11 @@ export class ParticipantHost {
   /** Entities and sources, which call nobody, serve on while the saga tasks drain. */
   async #endTasks(drainMs: number): Promise<void> {
     await Promise.all([...this.#tasks.values()].map(async (task) => task.drain?.(drainMs)));
-    await Promise.all([...this.#tasks.keys()].map((key) => this.#stopTask(key)));
+    await this.#stopTasks();
+  }
+
+  async #stopTasks(): Promise<void> {
+    await Promise.all([...this.#tasks.keys(), ...this.#refusals.keys()].map((key) => this.#stopTask(key)));
   }
 
   /** One set for all: a partition's saga, checkpoint, command and state topics belong together. */
@@ -210,8 +232,8 @@ export class ParticipantHost {
     const assigned = new Map(assignment.partitions.map((partition) => [partitionKey(partition), partition]));
     this.#assigned = new Set(assigned.keys());
     this.#hasAssignment = true;
-    const lost = [...this.#tasks].filter(([key]) => !assigned.has(key));
-    await Promise.all(lost.map(([key]) => this.#stopTask(key)));
+    const lost = [...this.#tasks.keys(), ...this.#refusals.keys()].filter((key) => !assigned.has(key));
+    await Promise.all(lost.map((key) => this.#stopTask(key)));
     await Promise.all([...assigned].filter(([key]) => !this.#tasks.has(key)).map(([key, { topic, partition }]) => this.#startTask(key, topic, partition)));
   }
 
@@ -226,12 +248,13 @@ export class ParticipantHost {
   async #onLost(): Promise<void> {
     this.#assigned = new Set();
     this.#hasAssignment = false;
-    await Promise.all([...this.#tasks.keys()].map((key) => this.#stopTask(key)));
+    await this.#stopTasks();
   }
 
   async #stopTask(key: string): Promise<void> {
     const task = this.#tasks.get(key);
     this.#tasks.delete(key);
+    this.#refusals.delete(key);
     this.#restarts.get(key)?.();
     this.#restarts.delete(key);
     await task?.stop();
@@ -252,6 +275,8 @@ export class ParticipantHost {
       return this.#onEnd(at, task, { code: 'READ_ERROR', message: messageOf(error) });
     }
     if (task.isLive) this.#attempts.delete(key);
+    // Known as soon as the start is: the task's own end tells of it a little later.
+    if (task.ending !== null && isRefusal(task.ending)) this.#refusals.set(key, task.ending);
   }
 
   #createTask(environment: TaskEnvironment, topic: string, partition: number, onEnd: (end: TaskEnd) => void): Task | null {
@@ -280,10 +305,11 @@ export class ParticipantHost {
     this.#tasks.delete(key);
     const { logger } = this.#options;
     logger?.warn('task ended', { participant: this.#participant.name, partition: key, code: end.code, message: end.message });
-    if (this.#isStopped || end.code === 'WATERMARK_LOST') {
-      if (end.code === 'WATERMARK_LOST') logger?.error(end.message, { partition: key });
-      return;
+    if (isRefusal(end)) {
+      this.#refusals.set(key, end);
+      logger?.error(end.message, { participant: this.#participant.name, partition: key, code: end.code });
     }
+    if (this.#isStopped || isRefusal(end)) return;
     const attempts = (this.#attempts.get(key) ?? 0) + 1;
     this.#attempts.set(key, attempts);
     this.#restartLater({ key, topic, partition, endedAtMs: this.#options.clock.monotonicMillis(), isFenced: end.code === 'FENCED' || end.code === 'SUPERSEDED', attempts });

@@ -59,6 +59,7 @@ export class SagaTask {
   #liveSinceMs = 0;
   #isDraining = false;
   #isOver = false;
+  #ending: TaskEnd | null = null;
   #resolveLive: (() => void) | null = null;
 
   constructor(options: SagaTaskOptions) {
@@ -109,6 +110,11 @@ export class SagaTask {
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** Why it is over; null while it is not, and where it was asked to stop. */
+  get ending(): TaskEnd | null {
+    return this.#ending;
   }
 
   get isDraining(): boolean {
@@ -168,6 +174,7 @@ export class SagaTask {
 
   #end(end: TaskEnd): void {
     if (this.#isOver) return;
+    this.#ending = end;
     this.#close();
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
   }

@@ -8,7 +8,10 @@ export type WorkerOptions = HostOptions & { readonly participants: readonly Part
 
 /** A running worker: participants whose partitions it shares with other workers of the same groups. */
 export type Worker = {
-  /** Joins every participant's group; resolves when each has its first assignment and all tasks of it are live. */
+  /**
+   * Joins every participant's group; resolves when each has its first assignment and all tasks of it are live. Rejects, and has left,
+   * where a partition is refused for good (WATERMARK_LOST, INPUT_LOST) or a definition version with open instances is missing.
+   */
   readonly start: () => Promise<void>;
   /**
    * Begins nothing new, waits for the answers of calls under way (at most `drainTimeoutMs`), aborts what is left, commits and leaves
