@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { CommitOutcome, RecordToWrite, Transaction, TransactionalWriter } from '../ports/index.ts';
-import { Committer } from './committer.ts';
+import { type Carried, Committer } from './committer.ts';
 
 const record = (key: string): RecordToWrite => ({ topic: 't', partition: 0, key, value: new Uint8Array(), headers: {}, timestampMs: 0 });
 
@@ -92,4 +92,47 @@ test('nobody waits for room in a committer that is over', async () => {
   commits[0]?.answer({ status: 'fenced', message: 'a newer writer' });
   await waiting;
   expect(committer.room()).toBeUndefined();
+});
+
+const tooLarge: CommitOutcome = { status: 'not-committed', code: 'RECORD_TOO_LARGE', message: 'too large' };
+
+test('what takes the place of a refused item says less each time that it is refused itself; after the third the task is over', async () => {
+  const { writer, commits } = heldWriter();
+  const died: string[] = [];
+  const committer = new Committer({ writer, group: 'g', positions: () => null, onDead: ({ code }) => void died.push(code), onPoison: (_item, _message, refusedCount) => [record(`instead ${refusedCount}`)] });
+  committer.submit({ records: [record('a')], concerns: 'a' });
+  for (let index = 0; index < 5; index++) {
+    await turn();
+    commits[index]?.answer(tooLarge);
+  }
+  await turn();
+  expect(commits.map(({ keys }) => keys)).toEqual([['a'], ['a'], ['instead 0'], ['instead 1'], ['instead 2']]);
+  expect(died).toEqual(['REFUSED']);
+});
+
+test.each([
+  { items: 1, wereAlone: false },
+  { items: 0, wereAlone: true },
+])('positions that were refused with $items items are handed back, once what they rely on is written', async ({ items, wereAlone }) => {
+  const { writer, commits } = heldWriter();
+  const handedBack: boolean[] = [];
+  let carried: Carried | null = { offsets: [{ topic: 't', partition: 0, offset: 7, metadata: '' }], records: [record('relied on')] };
+  const positions = (): Carried | null => {
+    const given = carried;
+    carried = null;
+    return given;
+  };
+  const committer = new Committer({ writer, group: 'g', positions, onPositionsRefused: (alone) => void handedBack.push(alone), onDead: () => undefined, onPoison: () => null });
+  for (let index = 0; index < items; index++) committer.submit({ records: [record('a')], concerns: null });
+  committer.kick();
+  await turn();
+  commits[0]?.answer(tooLarge);
+  for (let index = 1; index <= items + 1; index++) {
+    await turn();
+    expect(handedBack).toEqual([]);
+    commits[index]?.answer(committed);
+  }
+  await turn();
+  expect(commits.slice(1).map(({ keys }) => keys)).toEqual([...Array.from({ length: items }, () => ['a']), ['relied on']]);
+  expect(handedBack).toEqual([wereAlone]);
 });

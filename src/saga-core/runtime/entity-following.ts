@@ -10,6 +10,10 @@ export type EntityFollowingOptions = {
   readonly environment: TaskEnvironment;
   readonly definition: EntityDefinition;
   readonly states: EntityStates;
+  /** Of keys whose last tick was refused: outlives the task. */
+  readonly ticksNotBeforeMs: Map<string, number>;
+  /** A command that the log refused is being looked for, and may be a tick: no other one is sent meanwhile. */
+  readonly isUnderCare: () => boolean;
   /** A command to the key itself. `onRefused`: the log takes it in no form. */
   readonly send: (key: string, said: DomainEvent, onRefused?: () => void) => void;
 };
@@ -59,10 +63,18 @@ export class EntityFollowing {
     this.#ticksUnderWay.delete(key);
   }
 
+  /** The tick changed nothing, and what it was for is still due: once more, but no storm of dead letters. */
+  tickRefused(key: string): void {
+    this.#ticksUnderWay.delete(key);
+    const atMs = this.#options.environment.clock.nowMillis() + TICK_RETRY_MS;
+    this.#options.ticksNotBeforeMs.set(key, atMs);
+    if (this.#isOpen) this.#timers.arm(key, atMs);
+  }
+
   #afterChange(keyed: Keyed): void {
     const { definition, send } = this.#options;
     const wakeAtMs = definition.wakeAt?.(keyed.state) ?? null;
-    if (wakeAtMs !== null) this.#timers.arm(keyed.key, wakeAtMs);
+    if (wakeAtMs !== null) this.#timers.arm(keyed.key, this.#dueAtMs(keyed.key, wakeAtMs));
     if (definition.hold === undefined) return;
     const held = this.#held.get(keyed.key);
     if (held !== undefined) return held.update(keyed.state);
@@ -71,18 +83,27 @@ export class EntityFollowing {
 
   #onDue(keys: readonly string[]): void {
     if (!this.#isOpen) return;
-    const { definition, environment, states, send } = this.#options;
+    const { definition, environment, states, isUnderCare, send } = this.#options;
     for (const key of keys) {
       const asked = caught(() => definition.wakeAt?.(states.get(key).state) ?? null);
       const wakeAtMs = asked.ok ? asked.value : null;
       if (wakeAtMs === null || this.#ticksUnderWay.has(key)) continue;
+      const dueAtMs = isUnderCare() ? environment.clock.nowMillis() + CARE_POLL_MS : this.#dueAtMs(key, wakeAtMs);
       // Put off since the timer was set.
-      if (wakeAtMs > environment.clock.nowMillis()) {
-        this.#timers.arm(key, wakeAtMs);
+      if (dueAtMs > environment.clock.nowMillis()) {
+        this.#timers.arm(key, dueAtMs);
         continue;
       }
+      this.#options.ticksNotBeforeMs.delete(key);
       this.#ticksUnderWay.add(key);
-      send(key, event(entityTick, { entity: definition.name, key, dueAt: wakeAtMs }));
+      send(key, event(entityTick, { entity: definition.name, key, dueAt: wakeAtMs }), () => this.tickRefused(key));
     }
   }
+
+  #dueAtMs(key: string, wakeAtMs: number): number {
+    return Math.max(wakeAtMs, this.#options.ticksNotBeforeMs.get(key) ?? wakeAtMs);
+  }
 }
+
+const TICK_RETRY_MS = 60_000;
+const CARE_POLL_MS = 100;

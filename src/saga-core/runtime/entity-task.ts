@@ -1,14 +1,15 @@
 import { entityPosition, type EntityPosition, entityTick } from '#contracts/core';
 import { erase } from '#kernel';
 import type { EntityContext, EntityDecision, EntityDefinition } from '../definition/entity.ts';
-import { type DomainEvent, event, irreversible, terminal } from '../definition/results.ts';
+import { type DomainEvent, event } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
-import { deadLetter, deadLettersOf } from './dead-letters.ts';
+import { deadLettersOf } from './dead-letters.ts';
 import { EntityFollowing } from './entity-following.ts';
 import { callerOf } from './entity-outcome.ts';
+import { EntityRefusals, keyTextOf, type Request } from './entity-refusals.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
 import { EntityTelling } from './entity-telling.ts';
 import { IdlePosition } from './idle-position.ts';
@@ -27,8 +28,13 @@ export type EntityTaskOptions = {
   readonly onEnd: (end: TaskEnd) => void;
 };
 
-/** Outlives the task: commands below this offset get a transaction each, since one among them is refused by the log. */
-export type Care = { untilOffset: number };
+/** Outlives the task. */
+export type Care = {
+  /** Commands below it get a transaction each, since one among them is refused by the log. */
+  untilOffset: number;
+  /** Keys whose last tick was refused, and when the next one may be sent. */
+  readonly ticksNotBeforeMs: Map<string, number>;
+};
 
 /** The one command whose transaction is under way, and how the states that it changed were before it. */
 type UnderCare = { readonly request: Request; readonly before: ReadonlyMap<Keyed, Keyed>; readonly offset: number };
@@ -48,6 +54,7 @@ export class EntityTask {
   readonly #telling: EntityTelling;
   readonly #states: EntityStates;
   readonly #following: EntityFollowing;
+  readonly #refusals: EntityRefusals;
   readonly #writer: TransactionalWriter;
   /** Keys changed by the batch that is being handled, and what they were before it. */
   readonly #dirty = new Map<Keyed, Keyed>();
@@ -76,7 +83,10 @@ export class EntityTask {
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
     this.#telling = new EntityTelling({ entity: definition.name, records: this.#records, codec: environment.codec, names });
     this.#states = new EntityStates(definition, environment.codec);
-    this.#following = new EntityFollowing({ environment, definition, states: this.#states, send: (key, said) => this.#send(key, said) });
+    this.#following = new EntityFollowing({ environment, definition, states: this.#states, ticksNotBeforeMs: options.care.ticksNotBeforeMs, isUnderCare: () => this.#isUnderCare(), send: (key, said, onRefused) => this.#send(key, said, onRefused) });
+    this.#refusals = new EntityRefusals({
+      environment, participant, entity: definition.name, telling: this.#telling, touched: (key) => this.#touched(key), onTickRefused: (key) => this.#following.tickRefused(key),
+    });
     this.#idle = new IdlePosition({ clock: environment.clock, intervalMs: environment.limits.positionIntervalMs, tell: (offset) => this.#passMarkers(offset) });
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
     this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
@@ -109,7 +119,8 @@ export class EntityTask {
       positions: () => this.#lag.due(),
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message, isBare) => this.#insteadOf(item, message, isBare),
+      onPositionsRefused: () => this.#lag.retract(() => this.#committer?.kick()),
+      onPoison: (item, message, refusedCount) => this.#insteadOf(item, message, refusedCount),
     });
     if (this.#isOver) return;
     this.#isLive = true;
@@ -168,11 +179,15 @@ export class EntityTask {
       return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
     }
     if (this.#isOver) return;
-    if (this.#nextOffset < this.#options.care.untilOffset) return this.#oneByOne(requests, batch.nextOffset);
+    if (this.#isUnderCare()) return this.#oneByOne(requests, batch.nextOffset);
     this.#nextOffset = batch.nextOffset;
     if (batch.records.length > 0) this.#submit(requests);
     else this.#idle.passed(batch.nextOffset);
     await this.#committer?.room();
+  }
+
+  #isUnderCare(): boolean {
+    return this.#nextOffset < this.#options.care.untilOffset;
   }
 
   /** The states are never more than one command ahead of the log, so that this one can be taken back. */
@@ -189,10 +204,10 @@ export class EntityTask {
   }
 
   /** What is written when the log refuses for good. Null: the states hold what was refused, only a takeover reads what is true. */
-  #insteadOf(item: OutboxItem, message: string, isBare: boolean): readonly RecordToWrite[] | null {
+  #insteadOf(item: OutboxItem, message: string, refusedCount: number): readonly RecordToWrite[] | null {
     const { environment, participant, care } = this.#options;
     // What a timer or a held resource sends changes no state.
-    if (item.onCommitted === undefined) return deadLettersOf(environment, participant, { records: item.records, message, isBare });
+    if (item.onCommitted === undefined) return refusedCount > 1 ? null : deadLettersOf(environment, participant, { records: item.records, message, isBare: refusedCount > 0 });
     if (this.#underCare === null) {
       care.untilOffset = this.#nextOffset;
       return null;
@@ -201,28 +216,11 @@ export class EntityTask {
     for (const [keyed, was] of before) Object.assign(keyed, was);
     this.#dirty.clear();
     const reason = `refused by the log: ${message}`;
-    if (isBare) return [deadLetter(environment, participant, { ...request.record, isBare }, reason), this.#positionRecord(offset)];
-    const written: RecordToWrite[] = [];
-    this.#refuse(request, reason, written);
+    const written = this.#refusals.refuseAgain(request, reason, refusedCount);
     // A step that was told moved the chain of the key.
     written.push(...this.#changedStates(), this.#positionRecord(offset));
     this.#dirty.clear();
     return written;
-  }
-
-  /** To dead letters; a step that waits for an outcome is told. */
-  #refuse({ record, decoded }: Request, reason: string, written: RecordToWrite[]): void {
-    const { environment, participant, definition } = this.#options;
-    environment.counters.deadLetters++;
-    environment.logger.error('command goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
-    written.push(deadLetter(environment, participant, record, reason));
-    if (decoded.status === 'undecodable') return;
-    const { ref, phase } = callerOf(record, decoded.envelope);
-    if (ref === null || phase === null) return;
-    const why = `entity ${definition.name}: ${reason}`;
-    // A caller that nobody can be told of (a topic that this participant does not write to) must not take the partition with it.
-    const told = caught(() => this.#telling.outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written));
-    if (!told.ok) environment.logger.error('the step of a refused command cannot be told', { topic: record.topic, partition: record.partition, offset: record.offset, sagaId: ref.correlationId, reason: told.fault });
   }
 
   #touched(key: string): Keyed {
@@ -234,11 +232,11 @@ export class EntityTask {
   /** What is said of one command, or why it is refused: a fault of the handler, or a record that cannot be encoded, leaves the state as it was. */
   #handle(request: Request, isEncodingTried: boolean, written: RecordToWrite[]): void {
     const { record, decoded } = request;
-    if (decoded.status === 'undecodable') return this.#refuse(request, decoded.reason, written);
+    if (decoded.status === 'undecodable') return this.#refusals.refuse(request, decoded.reason, written);
     const key = keyTextOf(record);
     if (decoded.type === entityTick.name) this.#following.ticked(key);
     const touched = caught(() => this.#touched(key));
-    if (!touched.ok) return this.#refuse(request, touched.fault, written);
+    if (!touched.ok) return this.#refusals.refuse(request, touched.fault, written);
     const keyed = touched.value;
     const before = { ...keyed };
     const mark = written.length;
@@ -249,7 +247,7 @@ export class EntityTask {
     if (handled.ok) return;
     Object.assign(keyed, before);
     written.length = mark;
-    this.#refuse(request, handled.fault, written);
+    this.#refusals.refuse(request, handled.fault, written);
   }
 
   #apply(keyed: Keyed, record: LogRecord, { type, envelope, payload }: DecodedEvent, written: RecordToWrite[]): void {
@@ -330,14 +328,11 @@ export class EntityTask {
   }
 
   /** A command to itself, by way of its own topic: a replay sees it too. */
-  #send(key: string, said: DomainEvent): void {
+  #send(key: string, said: DomainEvent, onRefused: () => void = () => undefined): void {
     if (!this.#isLive) return;
     const eventId = `${this.#options.definition.name}/${key}:${this.#claimId}:${++this.#sent}`;
-    this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null });
+    this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null, onSubstituted: onRefused });
   }
 }
 
 const isDue = (wakeAtMs: number | null, nowMs: number): boolean => wakeAtMs !== null && wakeAtMs <= nowMs;
-
-type Request = { readonly record: LogRecord; readonly decoded: Awaited<ReturnType<typeof decodeLearning>> };
-const keyTextOf = ({ key }: LogRecord): string => (key === null ? '' : Buffer.from(key).toString('utf8'));

@@ -293,7 +293,7 @@ export class ParticipantHost {
   /** What one task of the partition found out, the next one heeds. */
   #careOf(topic: string, partition: number): Care {
     const key = partitionKey({ topic, partition });
-    const care = this.#care.get(key) ?? { untilOffset: 0 };
+    const care = this.#care.get(key) ?? { untilOffset: 0, ticksNotBeforeMs: new Map() };
     this.#care.set(key, care);
     return care;
   }

@@ -34,6 +34,8 @@ export class PositionKeeper {
   readonly #options: PositionKeeperOptions;
   #nextOffset = 0;
   #committed = -1;
+  /** Before the position given last. */
+  #committedBefore = -1;
   #committedAtMs = Number.NEGATIVE_INFINITY;
   #scheduled: Cancel | null = null;
   #isForced = false;
@@ -131,8 +133,15 @@ export class PositionKeeper {
     this.#isForced = false;
     const records = [...this.#refreshedCheckpoints(nowMs), ...this.#owed(nowMs)];
     this.#committedAtMs = this.#options.clock.monotonicMillis();
+    this.#committedBefore = this.#committed;
     this.#committed = this.#nextOffset;
     return { offsets: [{ ...this.#options.at, offset: this.#nextOffset, metadata: metadataOf(this.#watermark()) }], records };
+  }
+
+  /** The position given last was not committed: it is given again, with the next transaction or, where it was refused alone, an interval later. */
+  retract(isLater: boolean): void {
+    this.#committed = this.#committedBefore;
+    if (!isLater) this.#isForced = true;
   }
 
   #isTime(): boolean {

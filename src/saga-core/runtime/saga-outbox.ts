@@ -37,7 +37,11 @@ export class SagaOutbox {
       positions: () => positions.due(),
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => onDead({ code, message }),
-      onPoison: (item, message, isBare) => this.#onPoison(item, message, isBare),
+      onPositionsRefused: (wereAlone) => {
+        positions.retract(wereAlone);
+        positions.schedule(() => this.kick());
+      },
+      onPoison: (item, message, refusedCount) => this.#onPoison(item, message, refusedCount),
     });
   }
 
@@ -86,8 +90,10 @@ export class SagaOutbox {
   }
 
   /** The originals go to dead letters. The chain goes on where it was before them, and a checkpoint that may hold more is void. */
-  #onPoison({ records, concerns: key, headBefore }: OutboxItem, message: string, isBare: boolean): readonly RecordToWrite[] {
+  #onPoison({ records, concerns: key, headBefore }: OutboxItem, message: string, refusedCount: number): readonly RecordToWrite[] | null {
+    if (refusedCount > 1) return null;
     const { environment, participant, table, answers } = this.#options;
+    const isBare = refusedCount > 0;
     if (!isBare) {
       environment.logger.error('outbox refused for good', { instance: key, message });
       environment.counters.deadLetters += records.length;

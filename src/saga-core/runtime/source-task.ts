@@ -72,7 +72,7 @@ export class SourceTask {
       positions: () => null,
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message, isBare) => deadLettersOf(environment, participant, { records: item.records, message, isBare }),
+      onPoison: (item, message, refusedCount) => (refusedCount > 1 ? null : deadLettersOf(environment, participant, { records: item.records, message, isBare: refusedCount > 0 })),
     });
     if (this.#isOver) return;
     this.#isLive = true;
