@@ -33,7 +33,7 @@ export type EmbeddedWorkerOptions = {
 export type EmbeddedWorker = {
   /** Resolves when every participant is live. Rejects, with nothing left open, when it cannot be. */
   readonly start: () => Promise<void>;
-  /** Drains, then leaves. Idempotent. */
+  /** Begins nothing new, waits for calls under way (`limits.drainTimeoutMs`, 10 s unless given), commits their answers, leaves. Idempotent. */
   readonly stop: () => Promise<void>;
   readonly status: () => readonly ParticipantStatus[];
 };

@@ -31,8 +31,9 @@ const PARTICIPANT_MESSAGE = /^\/participants\/([a-z0-9-]+)\/(recover|stats)$/;
 
 const readiness = ({ worker, isStopping }: WorkerHttpOptions): Answer => {
   const statuses = worker.status();
-  const ready = isReady(statuses) && !isStopping();
-  return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not-ready', participants: statuses.map(({ participant, tasks, liveTasks }) => ({ participant, tasks, liveTasks })) });
+  const isDraining = isStopping() || statuses.some(({ drainingTasks }) => drainingTasks > 0);
+  const status = isDraining ? 'draining' : isReady(statuses) ? 'ready' : 'not-ready';
+  return json(status === 'ready' ? 200 : 503, { status, participants: statuses.map(({ participant, tasks, liveTasks, drainingTasks, refusals }) => ({ participant, tasks, liveTasks, drainingTasks, refusals })) });
 };
 
 const PAGES: Readonly<Record<string, (options: WorkerHttpOptions) => Answer | Promise<Answer>>> = {

@@ -19,6 +19,7 @@ const COUNTERS: Readonly<Record<Exclude<keyof Counters, 'inFlight'>, string>> = 
   transactions: 'Transactions committed',
   deadLetters: 'Records put into dead letters',
   takeovers: 'Partitions taken over',
+  forgotten: 'Ids of ended sagas forgotten before their time, since there were too many',
 };
 const isCounter = (name: string): name is keyof typeof COUNTERS => Object.hasOwn(COUNTERS, name);
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -85,6 +86,8 @@ export const createMetrics = (options: MetricsOptions): Registry => {
   gauge('effects_in_flight', 'Calls to the outside under way', ({ counters }) => counters.inFlight);
   gauge('tasks', 'Partitions owned', ({ tasks }) => tasks);
   gauge('live_tasks', 'Partitions owned and taken over', ({ liveTasks }) => liveTasks);
+  gauge('refused_tasks', 'Partitions that wait for a person, since what they need was deleted', ({ refusals }) => refusals.length);
+  gauge('draining_tasks', 'Partitions whose last calls are awaited before they are given up', ({ drainingTasks }) => drainingTasks);
   new Gauge({
     name: 'chorus_group_lag_records', help: 'Records between the group’s committed position and the end of its topics', labelNames, registers,
     async collect() {

@@ -22,7 +22,7 @@ export type RunningWorker = {
   readonly participants: readonly ParticipantDefinition[];
   readonly metrics: Registry;
   readonly status: () => readonly ParticipantStatus[];
-  /** Drains: transactions under way end, then the groups are left. Idempotent. */
+  /** Drains: calls under way are awaited (`limits.drainTimeoutMs`), their answers committed, then the groups are left. Idempotent. */
   readonly stop: () => Promise<void>;
 };
 

@@ -19,6 +19,10 @@ export class BackgroundCalls {
   readonly #options: BackgroundCallsOptions;
   readonly #calls = new Set<BoundedCall>();
   readonly #waiting: { readonly entry: Entry; readonly key: string }[] = [];
+  /** Calls that the log has been told of, or is being told of, and that have not begun: to a successor they may have happened. */
+  readonly #announced = new Set<string>();
+  readonly #drained = Promise.withResolvers<void>();
+  #isDraining = false;
   #isStopped = false;
 
   constructor(options: BackgroundCallsOptions) {
@@ -31,6 +35,39 @@ export class BackgroundCalls {
     this.#waiting.length = 0;
     for (const call of this.#calls) call.abort('the task ends');
     this.#calls.clear();
+    this.#drained.resolve();
+  }
+
+  /** Calls under way, announced ones included. */
+  get count(): number {
+    return this.#calls.size + this.#announced.size;
+  }
+
+  /** No call makes another request that has an effect. Resolves when all are answered, or aborted by `stop`. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const call of this.#calls) call.beginNothingMore();
+    this.#lookDrained();
+    return this.#drained.promise;
+  }
+
+  #lookDrained(): void {
+    if (this.#isDraining && this.count === 0) this.#drained.resolve();
+  }
+
+  /** The intent of a call goes to the log. A drain makes the call: its successor could only guess whether it happened. */
+  announce(entry: Entry, key: string): void {
+    this.#announced.add(announcedKey(entry, key));
+  }
+
+  isAnnounced(entry: Entry, key: string): boolean {
+    return this.#announced.has(announcedKey(entry, key));
+  }
+
+  /** The call begins, or is not made after all. */
+  unannounce(entry: Entry, key: string): void {
+    this.#announced.delete(announcedKey(entry, key));
+    this.#lookDrained();
   }
 
   /**
@@ -44,7 +81,9 @@ export class BackgroundCalls {
       return;
     }
     const call = new BoundedCall(environment.clock);
+    if (this.#isDraining) call.beginNothingMore();
     this.#calls.add(call);
+    this.unannounce(entry, key);
     environment.counters.inFlight++;
     const answer = (recordsOf: () => readonly RecordToWrite[]): void => {
       environment.counters.inFlight--;
@@ -52,6 +91,7 @@ export class BackgroundCalls {
       this.#calls.delete(call);
       write(entry, recordsOf, otherwise);
       this.#letWaitingIn();
+      this.#lookDrained();
     };
     void work(call).then(answer, (error: unknown) => answer(() => { throw error; }));
   }
@@ -66,3 +106,5 @@ export class BackgroundCalls {
     }
   }
 }
+
+const announcedKey = (entry: Entry, key: string): string => `${entry.key} ${key}`;

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { instanceParked, sagaCompleted, sagaFailed, stepCompleted, stepFailed } from '#contracts/core';
 import {
   command, compensated, completed, data, dataType, defineEntity, defineParticipant, defineSaga, defineSource, event, implementEffect, implementEntityStep, initiate, none, NO_RETRY, on, undo,
 } from '#saga-core';
 import { erase } from '#kernel';
+import type { EventLog } from '#saga-core/ports';
 import { asked, begun, CONTEXT, names, RuntimeStage, told, withdrawn } from '../../../test/support/runtime-stage.ts';
 
 /*
@@ -266,12 +268,57 @@ test('a command whose transaction the log refuses goes to dead letters, its step
   isSettled(['s4']);
 });
 
-test('a refused command that dead letters refuse too is told without its bytes, and the partition goes on', async () => {
+test('a refused command that dead letters refuse too is told without its bytes, to its step too, and the partition goes on', async () => {
   const stage = await open({ recordBytesMax: { [names.state('boxes')]: 1_000, [names.deadLetters]: 1_800 } });
   await stage.start();
   const client = stage.client();
   await stage.settled(client.start(saga, { text: 'large' }, { id: 's1' }));
-  await stage.clock.advance(3_000);
+  const [failed] = await stage.until(stepFailed);
+  expect([failed?.envelope.correlationId, failed?.payload['errorKind']]).toEqual(['s1', 'Terminal']);
+  expect(failed?.payload['reason']).toContain('refused by the log: RECORD_TOO_LARGE');
   expect((await stage.settled((await stage.settled(client.start(saga, { text: 'a' }))).result())).status).toBe('COMPLETED');
   expect(stage.deadLetters()).toEqual([{ value: null, reason: expect.stringContaining('RECORD_TOO_LARGE'), group: 'keeper' }]);
+  // Whoever finds the bytes elsewhere can tell that they are these.
+  const [letter] = stage.raw(names.deadLetters);
+  const original = stage.raw(names.commands('boxes'))[0]?.value ?? new Uint8Array();
+  const header = (name: string): string => Buffer.from(letter?.headers[name] ?? []).toString('utf8');
+  expect([header('dead-letter-bytes'), header('dead-letter-sha256')]).toEqual([String(original.length), hash('sha256', original, 'hex')]);
+  expect(stage.errors.join()).toContain(header('dead-letter-sha256'));
+  const seqs = stage.seen().filter(({ envelope }) => envelope.chain.id === 'boxes/k').map(({ envelope }) => envelope.chain.seq);
+  expect(seqs).toEqual([1, 2]);
+});
+
+test('a position that the log refuses together with something else, or for a while, is committed in the end', async () => {
+  const stage = await open();
+  let isRefusing = true;
+  let refusals = 0;
+  const strict = (log: EventLog): EventLog => ({
+    ...log,
+    writer: (id, options) => {
+      const writer = log.writer(id, options);
+      return {
+        ...writer,
+        commit: async (transaction) => {
+          if (!isRefusing || transaction.positions === undefined || !id.includes('.sagas.')) return writer.commit(transaction);
+          refusals++;
+          return { status: 'not-committed', code: 'NOT_AUTHORISED', message: 'not the positions' };
+        },
+      };
+    },
+  });
+  const { worker } = await stage.start({ wrap: strict });
+  await stage.settled((await stage.settled(stage.client().start(saga, { text: 'a' }))).result());
+  await stage.clock.advance(5_000);
+  // Once an interval, not without end.
+  expect(refusals).toBeGreaterThan(3);
+  expect(refusals).toBeLessThan(20);
+  isRefusing = false;
+  await stage.clock.advance(2_000);
+  const { log } = stage.cluster.connect('probe');
+  const at = { topic: names.saga(CONTEXT), partition: 0 };
+  const end = await stage.settled(log.endOffset(at));
+  for (const group of ['leader', 'keeper']) {
+    if (worker.status().find(({ participant }) => participant === group) === undefined) continue;
+    expect((await stage.settled(log.committedPosition(names.group(group), at)))?.offset).toBe(end);
+  }
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { instanceCheckpoint, type InstanceCheckpoint, sagaCompleted, sagaFailed, sagaQuarantined, sagaSignalled } from '#contracts/core';
 import { completed, defineParticipant, defineSaga, event, implementAwait, implementEffect, initiate, irreversible, none, NO_RETRY, terminal, undo } from '#saga-core';
 import { erase } from '#kernel';
+import type { EventLog } from '#saga-core/ports';
 import { createSimulatedRandom } from '#saga-core/testing';
 import { begun, CONTEXT, names, RuntimeStage, told } from '../../../test/support/runtime-stage.ts';
 
@@ -141,6 +142,51 @@ describe('an instance that stays open', () => {
   });
 });
 
+describe('many instances that stay open', () => {
+  type Carried = { readonly ids: readonly string[]; readonly watermark: number | null };
+  /** What every transaction of the worker says about checkpoints and watermark. */
+  const watched = (into: Carried[]) => (log: EventLog): EventLog => ({
+    ...log,
+    writer: (id, options) => {
+      const writer = log.writer(id, options);
+      return {
+        ...writer,
+        commit: (transaction) => {
+          const ids = transaction.records.flatMap(({ topic, key }) => (topic === CHECKPOINTS && key?.startsWith('long') === true ? [key] : []));
+          const metadata = transaction.positions?.offsets[0]?.metadata;
+          into.push({ ids, watermark: metadata === undefined ? null : Number(/\d+/.exec(metadata)?.[0]) });
+          return writer.commit(transaction);
+        },
+      };
+    },
+  });
+
+  test('are checkpointed so many a transaction, one after another, and the watermark waits for the last; a takeover in between loses none', async () => {
+    const ids = ['long0', 'long1', 'long2', 'long3', 'long4'];
+    const stage = await open();
+    const carried: Carried[] = [];
+    const { process } = await stage.start({ limits: { ...LIMITS, checkpointsMax: 2 }, wrap: watched(carried) });
+    const client = stage.client();
+    for (const id of ids) await stage.settled(client.start(saga, { text: 'a' }, { id }));
+    await stage.clock.advance(2_000);
+    const written = (): readonly Carried[] => carried.filter((transaction) => transaction.ids.length > 0);
+    expect(written()).toEqual([]);
+    await stage.settled(client.signal(saga, 'long4', 'go'));
+    expect(await stage.clock.runUntil(() => written().length === 2, 2_000)).toBe(true);
+    expect(written().map((transaction) => transaction.ids)).toEqual([['long0', 'long1'], ['long2', 'long3']]);
+    const firstOf = (id: string): number => stage.seen().find(({ envelope }) => envelope.correlationId === id)?.offset ?? -1;
+    expect(written().map(({ watermark }) => watermark)).toEqual([firstOf('long2'), firstOf('long4')]);
+    process.kill();
+    await stage.clock.advance(11_000);
+    stage.cluster.deleteRecordsBefore(AT, (await watermarkOf(stage)) ?? 0);
+    const second = await stage.start({ limits: { ...LIMITS, checkpointsMax: 2 }, wrap: watched(carried) });
+    expect(second.worker.status()).toMatchObject([{ openInstances: 5 }]);
+    await stage.clock.advance(1_000);
+    expect(carried.at(-1)?.ids).toEqual(['long4']);
+    expect(carried.at(-1)?.watermark).toBeGreaterThan(firstOf('long4'));
+  });
+});
+
 const spoil = (stage: RuntimeStage, id: string, change: Partial<InstanceCheckpoint>) => {
   const record = stage.raw(CHECKPOINTS).findLast(({ key }) => Buffer.from(key ?? []).toString() === id);
   const decoded = stage.codec.decode(record?.value ?? new Uint8Array());
@@ -176,9 +222,7 @@ describe('a checkpoint that cannot be read', () => {
   test('below the log\'s start: the partition is refused, aloud, rather than the instance lost', async () => {
     const { stage } = await spoilt({ schemaVersion: 99 });
     stage.cluster.deleteRecordsBefore(AT, (await watermarkOf(stage)) ?? 0);
-    const { worker } = await stage.start({ limits: LIMITS });
-    await stage.clock.advance(30_000);
-    expect(worker.status()).toMatchObject([{ tasks: 0, counters: { takeovers: 1 } }]);
+    await expect(stage.start({ limits: LIMITS })).rejects.toThrow(/alone is refused a partition: WATERMARK_LOST: .*whose checkpoint this build cannot read/);
     expect(stage.errors.join()).toContain('whose checkpoint this build cannot read');
   });
 
@@ -200,11 +244,8 @@ test('a watermark below the log\'s start is an alarm and a refusal; no position 
   const watermark = (await watermarkOf(stage)) ?? 0;
   await stage.clock.advance(11_000);
   stage.cluster.deleteRecordsBefore(AT, watermark + 1);
-  const { worker, process: refused } = await stage.start({ limits: LIMITS });
-  await stage.clock.advance(30_000);
-  expect(worker.status()).toMatchObject([{ tasks: 0, counters: { takeovers: 1 } }]);
+  await expect(stage.start({ limits: LIMITS })).rejects.toThrow(/WATERMARK_LOST: .* lies below the log's start/);
   expect(stage.errors.join()).toContain('lies below the log\'s start');
-  refused.kill();
   const fresh = await open();
   await fresh.append(fresh.written(saga, 'early', event(begun, { text: 'a' })));
   await fresh.start();
@@ -249,6 +290,30 @@ describe('a start that is repeated', () => {
     await stage.clock.advance(LIMITS.dedupeWindowMs);
     await again();
     expect(startsOf(stage, 'twice')).toBe(1);
+  });
+
+  test('is a new instance where more ended since than are remembered: the oldest are forgotten first, on the topic too, and counted', async () => {
+    const stage = await open();
+    const limits = { ...LIMITS, rememberedMax: 3 };
+    const { process, worker } = await stage.start({ limits });
+    const client = stage.client();
+    const ids = ['e0', 'e1', 'e2', 'e3', 'e4', 'e5'];
+    for (const id of ids) {
+      await stage.settled(client.start(saga, { text: 'a' }, { id }));
+      await end(stage, client, id);
+      await stage.clock.advance(1_000);
+    }
+    expect(worker.status()).toMatchObject([{ counters: { forgotten: 3 } }]);
+    const kept = new Map(stage.raw(CHECKPOINTS).map(({ key, value }) => [Buffer.from(key ?? []).toString(), value]));
+    expect([...kept].filter(([key, value]) => key.startsWith('ended:') && value !== null)).toHaveLength(3);
+    process.kill();
+    stage.cluster.deleteRecordsBefore(AT, (await watermarkOf(stage)) ?? 0);
+    stage.cluster.compact(CHECKPOINTS, { removeTombstones: true });
+    await stage.clock.advance(11_000);
+    await stage.start({ limits });
+    for (const id of ['e2', 'e3']) await stage.settled(client.start(saga, { text: 'a' }, { id }));
+    await stage.clock.advance(1_000);
+    expect(['e2', 'e3'].map((id) => startsOf(stage, id))).toEqual([1, 0]);
   });
 
   test('has the end of the one instance as its result, however long ago that was', async () => {

@@ -15,12 +15,16 @@ const ENDED_PREFIX = 'ended:';
 /** An id has at most 64 characters: far below any limit of a record. */
 const ENDED_PER_RECORD = 5_000;
 
+/** Id of an instance, and the time of its end record. */
+export type Ended = readonly [key: string, atMs: number];
+
 type Snapshot = { readonly instance: Omit<Instance, 'saga'>; readonly type: string; readonly version: number; readonly limits: PinnedLimits; readonly head: ChainHead };
 
 /** Writes and reads the checkpoint topic of one (group, context, partition). Records are keyed by instance; tombstones end them. */
 export class Checkpoints {
   readonly #records: Records;
   readonly #at: TopicPartition;
+  #endedCount = 0;
 
   constructor(records: Records, at: TopicPartition) {
     this.#records = records;
@@ -40,19 +44,20 @@ export class Checkpoints {
   }
 
   /** Ids that ended since the last such records: they must be known before the watermark passes their ends. */
-  writeEnded(first: number, ended: readonly (readonly [key: string, atMs: number])[]): readonly (RecordToWrite & { readonly key: string })[] {
+  writeEnded(first: number, ended: readonly Ended[]): readonly { readonly record: RecordToWrite & { readonly key: string }; readonly count: number }[] {
     return Array.from({ length: Math.ceil(ended.length / ENDED_PER_RECORD) }, (_, index) => {
-      const key = `${ENDED_PREFIX}${first}.${index}`;
+      // A position may be written twice: with the first checkpoints of many, and with the next.
+      const key = `${ENDED_PREFIX}${first}.${this.#endedCount++}`;
       const part = ended.slice(index * ENDED_PER_RECORD, (index + 1) * ENDED_PER_RECORD);
       const payload = { state: serialize(part), schemaVersion: CHECKPOINT_VERSION, foldedTo: first, firstOffset: first };
       const record = this.#records.plain(this.#at.topic, key, event(instanceCheckpoint, payload), { eventId: `${key}:${this.#at.topic}/${this.#at.partition}`, partition: this.#at.partition });
-      return { ...record, key };
+      return { record: { ...record, key }, count: part.length };
     });
   }
 }
 
 export type Loaded =
-  | { readonly kind: 'ended'; readonly key: string; readonly ended: readonly (readonly [key: string, atMs: number])[] }
+  | { readonly kind: 'ended'; readonly key: string; readonly ended: readonly Ended[] }
   | { readonly kind: 'instance'; readonly entry: Entry }
   /** Of a version this build cannot read: fold from here instead. */
   | { readonly kind: 'unreadable'; readonly key: string; readonly firstOffset: number };

@@ -22,20 +22,34 @@ export type CommitterOptions = {
   readonly group: string;
   /** Asked before each transaction: the positions to carry, with the records they rely on, or null. */
   readonly positions: () => Carried | null;
+  /**
+   * The positions given last are not committed, since the log refused something for good; their records are, but for those of what
+   * was parked. `wereAlone`: it refused nothing else, so that to give them again at once would be refused again.
+   */
+  readonly onPositionsRefused?: (wereAlone: boolean) => void;
   /** The task is over: fenced, in doubt, or refused. Called once. */
   readonly onDead: (reason: { readonly code: 'FENCED' | 'UNKNOWN' | 'REFUSED'; readonly message: string }) => void;
   /**
-   * An item that neither a retry nor a fence cures; returns what to write instead (dead letters, a parking record), which is
-   * without the originals' bytes where the first such answer was refused too. Later items of what it concerns are dropped. Null: the task is over.
+   * An item that neither a retry nor a fence cures; returns what to write instead (dead letters, a parking record). `refusedCount`
+   * answers were refused as well: each one says less than the one before. Later items of what it concerns are dropped. Null: the task is over.
    */
-  readonly onPoison: (item: OutboxItem, message: string, isBare: boolean) => readonly RecordToWrite[] | null;
+  readonly onPoison: (item: OutboxItem, message: string, refusedCount: number) => readonly RecordToWrite[] | null;
   /** Called for every transaction that was committed. */
   readonly onTransaction?: () => void;
   /** Most records of one transaction; more wait for the next. */
   readonly recordsMax?: number;
+  /** What waits for a transaction: above it `room` has whoever fills the queue wait. */
+  readonly waitingMax?: Load;
 };
 
+/** Records and their bytes. */
+export type Load = { readonly records: number; readonly bytes: number };
+
 const RECORDS_MAX_DEFAULT = 4_000;
+/** The originals, less, and still less. */
+const SUBSTITUTES_MAX = 3;
+/** Two transactions' worth, and a few fetches' bytes: enough to keep the writer busy while the reader is paused. */
+export const WAITING_MAX_DEFAULT: Load = { records: 8_000, bytes: 16 * 1_048_576 };
 
 /**
  * Group commit: whatever gathered while the last transaction was in flight goes into the next one; idle means at once.
@@ -44,7 +58,10 @@ const RECORDS_MAX_DEFAULT = 4_000;
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #recordsMax: number;
+  readonly #waitingMax: Load;
   #queue: OutboxItem[] = [];
+  readonly #waiting = { records: 0, bytes: 0 };
+  #whenRoom: PromiseWithResolvers<void> | null = null;
   #isRunning = false;
   #isScheduled = false;
   #isDead = false;
@@ -56,6 +73,36 @@ export class Committer {
   constructor(options: CommitterOptions) {
     this.#options = options;
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX_DEFAULT;
+    this.#waitingMax = options.waitingMax ?? WAITING_MAX_DEFAULT;
+  }
+
+  /** Back-pressure: what a reader waits for before it brings more. Undefined: there is room, or it is over. */
+  room(): Promise<void> | undefined {
+    if (this.#isDead || !this.#isFull()) return undefined;
+    this.#whenRoom ??= Promise.withResolvers();
+    return this.#whenRoom.promise;
+  }
+
+  #isFull(): boolean {
+    return this.#waiting.records > this.#waitingMax.records || this.#waiting.bytes > this.#waitingMax.bytes;
+  }
+
+  #count(items: readonly OutboxItem[], sign: 1 | -1): void {
+    for (const { records } of items) {
+      this.#waiting.records += sign * records.length;
+      for (const { value } of records) this.#waiting.bytes += sign * (value?.length ?? 0);
+    }
+    if (this.#whenRoom !== null && (this.#isDead || !this.#isFull())) {
+      this.#whenRoom.resolve();
+      this.#whenRoom = null;
+    }
+  }
+
+  /** Nothing more of this is written. */
+  #drop(isDropped: (item: OutboxItem) => boolean): void {
+    const dropped = this.#queue.filter(isDropped);
+    this.#queue = this.#queue.filter((item) => !isDropped(item));
+    this.#count(dropped, -1);
   }
 
   /**
@@ -65,6 +112,7 @@ export class Committer {
   submit(item: OutboxItem): boolean {
     if (this.#isDead || this.#isClosing) return false;
     this.#queue.push(item);
+    this.#count([item], 1);
     this.kick();
     return true;
   }
@@ -87,7 +135,7 @@ export class Committer {
     await this.#idle;
     if (!this.#isDead && this.#queue.length > 0) await this.#run().catch(() => undefined);
     this.#isDead = true;
-    this.#queue = [];
+    this.#drop(() => true);
   }
 
   async #run(): Promise<void> {
@@ -113,12 +161,9 @@ export class Committer {
       records += item.records.length;
       count++;
     }
-    if (count === this.#queue.length) {
-      const all = this.#queue;
-      this.#queue = [];
-      return all;
-    }
-    return this.#queue.splice(0, count);
+    const taken = this.#queue.splice(0, count);
+    this.#count(taken, -1);
+    return taken;
   }
 
   async #commit(items: readonly OutboxItem[], carried: Carried | null): Promise<void> {
@@ -138,9 +183,11 @@ export class Committer {
   async #refused(items: readonly OutboxItem[], carried: Carried | null, outcome: NotCommitted): Promise<void> {
     if (!isPoison(outcome)) return this.#die('REFUSED', messageOf(outcome));
     for (const item of items) await this.#commitAlone(item);
-    // What the keeper of the positions takes for written must be written. The position itself comes with the next one.
-    const records = carried?.records.filter((record) => record.key === null || !this.#parked.has(record.key)) ?? [];
+    if (carried === null) return;
+    // What the keeper of the positions takes for written must be written; the position itself may rely on what was parked meanwhile, and is asked for anew.
+    const records = carried.records.filter((record) => record.key === null || !this.#parked.has(record.key));
     if (records.length > 0) await this.#commitOrDie(records);
+    if (!this.#isDead) this.#options.onPositionsRefused?.(items.length === 0);
   }
 
   /** Refused with others, or for the first time: now it is seen whether this is the one. */
@@ -151,21 +198,25 @@ export class Committer {
     if (outcome.status !== 'not-committed' || !isPoison(outcome)) return this.#dieOf(outcome);
     if (item.concerns !== null) {
       this.#parked.add(item.concerns);
-      this.#queue = this.#queue.filter(({ concerns }) => concerns !== item.concerns);
+      this.#drop(({ concerns }) => concerns === item.concerns);
     }
-    const substitute = this.#options.onPoison(item, messageOf(outcome), false);
-    if (substitute === null) return this.#die('REFUSED', messageOf(outcome));
-    const positions = lastPosition([item]);
-    const second = await this.#options.writer.commit(transactionOf(this.#options.group, substitute, positions));
-    if (second.status === 'committed') return item.onSubstituted?.();
-    if (second.status !== 'not-committed' || !isPoison(second)) return this.#dieOf(second);
-    if (await this.#commitOrDie(this.#options.onPoison(item, messageOf(outcome), true) ?? [], positions)) item.onSubstituted?.();
+    await this.#substitute(item, messageOf(outcome));
   }
 
-  async #commitOrDie(records: readonly RecordToWrite[], positions: readonly Position[] = []): Promise<boolean> {
-    const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, records, positions));
+  async #substitute(item: OutboxItem, message: string): Promise<void> {
+    for (let refusedCount = 0; refusedCount < SUBSTITUTES_MAX; refusedCount++) {
+      const records = this.#options.onPoison(item, message, refusedCount);
+      if (records === null) break;
+      const outcome = await this.#options.writer.commit(transactionOf(this.#options.group, records, lastPosition([item])));
+      if (outcome.status === 'committed') return item.onSubstituted?.();
+      if (outcome.status !== 'not-committed' || !isPoison(outcome)) return this.#dieOf(outcome);
+    }
+    this.#die('REFUSED', message);
+  }
+
+  async #commitOrDie(records: readonly RecordToWrite[]): Promise<void> {
+    const outcome = await this.#options.writer.commit({ records });
     if (outcome.status !== 'committed') this.#dieOf(outcome);
-    return outcome.status === 'committed';
   }
 
   #dieOf(outcome: Exclude<CommitOutcome, { readonly status: 'committed' }>): void {
@@ -176,7 +227,7 @@ export class Committer {
   #die(code: 'FENCED' | 'UNKNOWN' | 'REFUSED', message: string): void {
     if (this.#isDead) return;
     this.#isDead = true;
-    this.#queue = [];
+    this.#drop(() => true);
     this.#options.onDead({ code, message });
   }
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { RecordToWrite } from '../ports/index.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { partitionFor } from '#kernel';
@@ -14,7 +15,7 @@ export const deadLetter = (environment: TaskEnvironment, participant: string, or
     key,
     value: original.isBare === true ? null : original.value,
     headers: {
-      ...(original.isBare === true ? {} : textsOf(original.headers)),
+      ...(original.isBare === true ? { 'dead-letter-sha256': digestOf(original.value) } : textsOf(original.headers)),
       'dead-letter-reason': reason,
       'dead-letter-topic': original.topic,
       'dead-letter-partition': String(original.partition),
@@ -25,6 +26,9 @@ export const deadLetter = (environment: TaskEnvironment, participant: string, or
     timestampMs: environment.clock.nowMillis(),
   };
 };
+
+/** Of bytes that are nowhere else: whoever finds them again can tell that they are these. */
+export const digestOf = (value: Uint8Array | null): string => hash('sha256', value ?? new Uint8Array(), 'hex');
 
 const textsOf = (headers: Original['headers']): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : Buffer.from(value).toString('utf8')]));

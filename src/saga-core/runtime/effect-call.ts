@@ -13,9 +13,34 @@ export const ABORT_GRACE_MS = 1_000;
 export class BoundedCall {
   readonly #clock: Clock;
   readonly #controller = new AbortController();
+  #mayBegin = true;
+  #endPause: () => void = () => undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Whether another request to the vendor may follow the one under way. */
+  get mayBegin(): boolean {
+    return this.#mayBegin;
+  }
+
+  /** The task drains: the request under way may end, and none that makes an effect follows it. */
+  beginNothingMore(): void {
+    this.#mayBegin = false;
+    this.#endPause();
+  }
+
+  /** Between two look-ups; over at once where nothing more may begin. */
+  pause(delayMs: number): Promise<void> {
+    if (!this.#mayBegin) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(delayMs, resolve);
+      this.#endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   get signal(): AbortSignal {
@@ -58,19 +83,22 @@ export type EffectRun = {
 
 const POLLS_MAX = 10_000;
 
-/** One attempt: reconcile where something may have happened, execute where nothing has, reconcile again where the outcome is unknown. */
-export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): Promise<StepResult> => {
+/**
+ * One attempt: reconcile where something may have happened, execute where nothing has, reconcile again where the outcome is unknown.
+ * Null: the task ends before the call, or between two look-ups. Nothing is to be said of the attempt; whoever succeeds it goes on.
+ */
+export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): Promise<StepResult | null> => {
   const { handler, context } = run;
   const untilMs = clock.monotonicMillis() + run.limitMs;
   const leftMs = (): number => Math.max(1, untilMs - clock.monotonicMillis());
   const found = run.isReconciledFirst ? await reconcile(clock, run) : null;
   // The process stood still, or the look-up took the whole limit: a call now might come after somebody else's conclusion.
   if (found?.status === 'absent' && clock.monotonicMillis() >= untilMs) return transient(`the limit of ${run.limitMs} ms passed before the call`);
-  // The task ended during the look-up: whoever succeeds it calls.
-  if (found?.status === 'absent' && call.signal.aborted) return transient('the task ended before the call');
+  if (found?.status === 'absent' && (call.signal.aborted || !call.mayBegin)) return null;
   let result: Reconciled = found === null || found.status === 'absent' ? await call.run<StepResult>(leftMs(), (signal) => handler.execute(context, signal), unknown) : found;
   for (let polls = 0; result.status === 'pending' && polls < POLLS_MAX && !call.signal.aborted; polls++) {
-    await sleep(clock, Math.min(result.pollAfterMs, leftMs()));
+    await call.pause(Math.min(result.pollAfterMs, leftMs()));
+    if (!call.mayBegin) return null;
     result = handler.reconcile === undefined ? unknown('pending without reconcile') : await call.run<Reconciled>(leftMs(), (signal) => handler.reconcile?.(context, signal) ?? Promise.resolve(unknown('no reconcile')), unknown);
     if (leftMs() === 1 && result.status === 'pending') result = unknown(`still pending after ${run.limitMs} ms`);
   }
@@ -94,5 +122,3 @@ export const reconcile = (clock: Clock, run: EffectRun): Promise<Reconciled> => 
 
 export const compensation = (call: BoundedCall, limitMs: number, undo: (signal: AbortSignal) => Promise<CompensationResult>): Promise<CompensationResult> =>
   call.run<CompensationResult>(limitMs, undo, ambiguous);
-
-const sleep = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve));

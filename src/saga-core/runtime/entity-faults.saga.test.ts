@@ -9,7 +9,7 @@ import { asked, begun, CONTEXT, names, RuntimeStage, told, withdrawn } from '../
  */
 type Alarm = { readonly at: string; readonly rang: string };
 const alarmType = dataType<Alarm>('stage.Alarm', { type: 'record', name: 'Alarm', namespace: 'stage', fields: [{ name: 'at', type: 'string' }, { name: 'rang', type: 'string' }] });
-const alarms = defineEntity<Alarm>({
+const alarmsThat = (onTick: (state: Alarm, context: { readonly nowMillis: number }) => { readonly state: Alarm }) => defineEntity<Alarm>({
   name: 'alarms', owner: 'alone', state: alarmType, emits: [told],
   initial: (key) => {
     if (key === 'unborn') throw new Error('no such alarm');
@@ -26,8 +26,9 @@ const alarms = defineEntity<Alarm>({
     if (at === 'odd') throw new Error('an odd time');
     return at === '0' ? null : Number(at);
   },
-  onTick: (state, { nowMillis }) => ({ state: { at: '0', rang: `${state.rang}${nowMillis - Number(state.at) >= 0 ? 'in time' : 'early'};` } }),
+  onTick,
 });
+const alarms = alarmsThat((state, { nowMillis }) => ({ state: { at: '0', rang: `${state.rang}${nowMillis - Number(state.at) >= 0 ? 'in time' : 'early'};` } }));
 const saga = defineSaga({
   type: 'setting', version: 1, context: CONTEXT, initiator: 'alone', start: begun, timeoutMs: 0, totalSteps: 1, completed: { emits: null }, failed: { emits: null },
   steps: { set: { kind: 'entity', owner: 'alone', number: 1, after: 'start', entity: 'alarms', output: told, compensation: none('it only rings') } },
@@ -100,6 +101,24 @@ test('a tick acts on nothing that was put off by a command before it', async () 
   expect(statesOf(stage, 'k').at(-1)?.rang).toBe('');
   await stage.clock.advance(4_000);
   expect(statesOf(stage, 'k').at(-1)).toEqual({ at: '0', rang: 'in time;' });
+});
+
+test.each([
+  { what: 'by its handler', rings: () => { throw new Error('the bell is stuck'); } },
+  { what: 'by the log', rings: () => 'x'.repeat(5_000) },
+])('a tick that is refused $what is sent again a minute later, and not in between', async ({ rings }) => {
+  let isStuck = true;
+  const stuck = alarmsThat(() => ({ state: { at: '0', rang: isStuck ? rings() : 'at last' } }));
+  const participants = [defineParticipant({ ...alone, entities: [stuck] })];
+  const stage = await RuntimeStage.open({ participants, types: [alarmType], recordBytesMax: { [names.state('alarms')]: 2_000 } });
+  await stage.start();
+  await stage.append(commandFor(stage, 'k', setting('1000')), commandFor(stage, 'other', setting('1500')));
+  await stage.clock.advance(50_000);
+  expect(stage.deadLetters()).toHaveLength(2);
+  isStuck = false;
+  await stage.clock.advance(20_000);
+  expect(['k', 'other'].map((key) => statesOf(stage, key).at(-1))).toEqual([{ at: '0', rang: 'at last' }, { at: '0', rang: 'at last' }]);
+  expect(stage.deadLetters()).toHaveLength(2);
 });
 
 test('an answer of the wrong kind is the handler\'s fault, and fails its step', async () => {

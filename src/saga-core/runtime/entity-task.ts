@@ -1,20 +1,22 @@
 import { entityPosition, type EntityPosition, entityTick } from '#contracts/core';
 import { erase } from '#kernel';
-import type { EntityContext, EntityDecision, EntityDefinition, Held } from '../definition/entity.ts';
-import { type DomainEvent, event, irreversible, terminal } from '../definition/results.ts';
+import type { EntityContext, EntityDecision, EntityDefinition } from '../definition/entity.ts';
+import { type DomainEvent, event } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
-import { deadLetter, deadLettersOf } from './dead-letters.ts';
+import { deadLettersOf } from './dead-letters.ts';
+import { EntityFollowing } from './entity-following.ts';
 import { callerOf } from './entity-outcome.ts';
+import { EntityRefusals, keyTextOf, type Request } from './entity-refusals.ts';
 import { EntityStates, type Keyed } from './entity-states.ts';
 import { EntityTelling } from './entity-telling.ts';
+import { IdlePosition } from './idle-position.ts';
 import { LazyPosition } from './lazy-position.ts';
 import { Records } from './records.ts';
-import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
+import { decodeLearning, fenceAndClaim, isTaskEnd, readToClaim, resumeAt, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
-import { TimerHeap } from './timer-heap.ts';
 import { transactionalId } from './topics.ts';
 
 export type EntityTaskOptions = {
@@ -26,8 +28,13 @@ export type EntityTaskOptions = {
   readonly onEnd: (end: TaskEnd) => void;
 };
 
-/** Outlives the task: commands below this offset get a transaction each, since one among them is refused by the log. */
-export type Care = { untilOffset: number };
+/** Outlives the task. */
+export type Care = {
+  /** Commands below it get a transaction each, since one among them is refused by the log. */
+  untilOffset: number;
+  /** Keys whose last tick was refused, and when the next one may be sent. */
+  readonly ticksNotBeforeMs: Map<string, number>;
+};
 
 /** The one command whose transaction is under way, and how the states that it changed were before it. */
 type UnderCare = { readonly request: Request; readonly before: ReadonlyMap<Keyed, Keyed>; readonly offset: number };
@@ -46,23 +53,26 @@ export class EntityTask {
   readonly #records: Records;
   readonly #telling: EntityTelling;
   readonly #states: EntityStates;
-  readonly #timers: TimerHeap;
+  readonly #following: EntityFollowing;
+  readonly #refusals: EntityRefusals;
   readonly #writer: TransactionalWriter;
-  readonly #held = new Map<string, Held<unknown>>();
   /** Keys changed by the batch that is being handled, and what they were before it. */
   readonly #dirty = new Map<Keyed, Keyed>();
-  readonly #ticksUnderWay = new Set<string>();
   readonly #lag: LazyPosition;
+  readonly #idle: IdlePosition;
   #underCare: UnderCare | null = null;
   /** Ends the wait for the command under care. */
   #proceed: () => void = () => undefined;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
+  /** As the state partition tells it; null where it tells none. */
+  #position: number | null = null;
   #nextOffset = 0;
   #sent = 0;
   #claimId = '';
   #isLive = false;
   #isOver = false;
+  #ending: TaskEnd | null = null;
 
   constructor(options: EntityTaskOptions) {
     this.#options = options;
@@ -73,13 +83,21 @@ export class EntityTask {
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf });
     this.#telling = new EntityTelling({ entity: definition.name, records: this.#records, codec: environment.codec, names });
     this.#states = new EntityStates(definition, environment.codec);
-    this.#timers = new TimerHeap(environment.clock, (keys) => this.#onDue(keys));
+    this.#following = new EntityFollowing({ environment, definition, states: this.#states, ticksNotBeforeMs: options.care.ticksNotBeforeMs, isUnderCare: () => this.#isUnderCare(), send: (key, said, onRefused) => this.#send(key, said, onRefused) });
+    this.#refusals = new EntityRefusals({
+      environment, participant, entity: definition.name, telling: this.#telling, touched: (key) => this.#touched(key), onTickRefused: (key) => this.#following.tickRefused(key),
+    });
+    this.#idle = new IdlePosition({ clock: environment.clock, intervalMs: environment.limits.positionIntervalMs, tell: (offset) => this.#passMarkers(offset) });
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
     this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
   }
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  get ending(): TaskEnd | null {
+    return this.#ending;
   }
 
   async start(): Promise<void> {
@@ -91,19 +109,23 @@ export class EntityTask {
     const failed = await readToClaim(environment.log, { partition: this.#stateAt, claimOffset: claim.offsets.get(partitionKey(this.#stateAt)) ?? 0, onRecord: (record) => this.#loadState(record) });
     if (failed !== null) return this.#end(failed);
     if (this.#isOver) return;
-    this.#nextOffset = Math.max(this.#nextOffset, await environment.log.logStartOffset(this.#commandsAt));
+    const from = resumeAt(this.#commandsAt, this.#position, await environment.log.logStartOffset(this.#commandsAt));
+    if (isTaskEnd(from)) return this.#end(from);
+    this.#nextOffset = from;
     this.#committer = new Committer({
       writer: this.#writer,
       group: environment.names.group(participant),
+      waitingMax: environment.limits.waitingMax,
       positions: () => this.#lag.due(),
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message, isBare) => this.#insteadOf(item, message, isBare),
+      onPositionsRefused: () => this.#lag.retract(() => this.#committer?.kick()),
+      onPoison: (item, message, refusedCount) => this.#insteadOf(item, message, refusedCount),
     });
     if (this.#isOver) return;
     this.#isLive = true;
     for (const key of definition.heldKeys ?? []) if (this.#records.partitionFor(this.#commandsAt.topic, key) === this.#commandsAt.partition) this.#states.get(key);
-    for (const keyed of this.#states.all()) this.#follow(keyed);
+    this.#following.open();
     this.#subscription = environment.reader.subscribe({ ...this.#commandsAt, offset: this.#nextOffset }, {
       onBatch: (batch) => this.#onBatch(batch),
       onError: (error) => this.#end({ code: 'READ_ERROR', message: `${definition.name} ${partitionKey(error)} at ${error.offset}: ${error.code} ${error.message}` }),
@@ -111,15 +133,11 @@ export class EntityTask {
   }
 
   async stop(): Promise<void> {
+    if (this.#isLive) this.#idle.flush();
     this.#close();
     await this.#committer?.close();
     await this.#writer.close();
-    const held = [...this.#held.values()];
-    this.#held.clear();
-    // Whatever a resource has to complain of, the others are closed and the group is left.
-    for (const closed of await Promise.allSettled(held.map((resource) => resource.close()))) {
-      if (closed.status === 'rejected') this.#options.environment.logger.error('a held resource cannot be closed', { entity: this.#options.definition.name, reason: messageOf(closed.reason) });
-    }
+    await this.#following.release();
   }
 
   #close(): void {
@@ -127,24 +145,29 @@ export class EntityTask {
     this.#isLive = false;
     this.#proceed();
     this.#subscription?.close();
-    this.#timers.close();
+    this.#following.close();
     this.#lag.close();
+    this.#idle.close();
   }
 
   #end(end: TaskEnd): void {
     if (this.#isOver) return;
+    this.#ending = end;
     this.#close();
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
   }
 
   async #loadState(record: LogRecord): Promise<void> {
-    if (record.key === null || record.value === null) return;
+    if (record.key === null) return;
+    // Somebody accepts that input was lost.
+    if (record.value === null && keyTextOf(record) === this.#positionKey) this.#position = null;
+    if (record.value === null) return;
     const decoded = await decodeLearning(this.#options.environment.codec, record.value);
     if (decoded.status !== 'decoded') throw new Error(`state of ${this.#options.definition.name} at offset ${record.offset}: ${decoded.reason}`);
     if (decoded.type === 'chorus.EntityState') this.#states.load(decoded);
     if (decoded.type === entityPosition.name) {
       const { topic, partition, offset } = erase<EntityPosition>(decoded.payload());
-      if (topic === this.#commandsAt.topic && partition === this.#commandsAt.partition) this.#nextOffset = offset;
+      if (topic === this.#commandsAt.topic && partition === this.#commandsAt.partition) this.#position = offset;
     }
   }
 
@@ -156,9 +179,15 @@ export class EntityTask {
       return this.#end({ code: 'READ_ERROR', message: messageOf(error) });
     }
     if (this.#isOver) return;
-    if (this.#nextOffset < this.#options.care.untilOffset) return this.#oneByOne(requests, batch.nextOffset);
+    if (this.#isUnderCare()) return this.#oneByOne(requests, batch.nextOffset);
     this.#nextOffset = batch.nextOffset;
     if (batch.records.length > 0) this.#submit(requests);
+    else this.#idle.passed(batch.nextOffset);
+    await this.#committer?.room();
+  }
+
+  #isUnderCare(): boolean {
+    return this.#nextOffset < this.#options.care.untilOffset;
   }
 
   /** The states are never more than one command ahead of the log, so that this one can be taken back. */
@@ -175,10 +204,10 @@ export class EntityTask {
   }
 
   /** What is written when the log refuses for good. Null: the states hold what was refused, only a takeover reads what is true. */
-  #insteadOf(item: OutboxItem, message: string, isBare: boolean): readonly RecordToWrite[] | null {
+  #insteadOf(item: OutboxItem, message: string, refusedCount: number): readonly RecordToWrite[] | null {
     const { environment, participant, care } = this.#options;
     // What a timer or a held resource sends changes no state.
-    if (item.onCommitted === undefined) return deadLettersOf(environment, participant, { records: item.records, message, isBare });
+    if (item.onCommitted === undefined) return refusedCount > 1 ? null : deadLettersOf(environment, participant, { records: item.records, message, isBare: refusedCount > 0 });
     if (this.#underCare === null) {
       care.untilOffset = this.#nextOffset;
       return null;
@@ -187,28 +216,11 @@ export class EntityTask {
     for (const [keyed, was] of before) Object.assign(keyed, was);
     this.#dirty.clear();
     const reason = `refused by the log: ${message}`;
-    if (isBare) return [deadLetter(environment, participant, { ...request.record, isBare }, reason), this.#position(offset)];
-    const written: RecordToWrite[] = [];
-    this.#refuse(request, reason, written);
+    const written = this.#refusals.refuseAgain(request, reason, refusedCount);
     // A step that was told moved the chain of the key.
-    written.push(...this.#changedStates(), this.#position(offset));
+    written.push(...this.#changedStates(), this.#positionRecord(offset));
     this.#dirty.clear();
     return written;
-  }
-
-  /** To dead letters; a step that waits for an outcome is told. */
-  #refuse({ record, decoded }: Request, reason: string, written: RecordToWrite[]): void {
-    const { environment, participant, definition } = this.#options;
-    environment.counters.deadLetters++;
-    environment.logger.error('command goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
-    written.push(deadLetter(environment, participant, record, reason));
-    if (decoded.status === 'undecodable') return;
-    const { ref, phase } = callerOf(record, decoded.envelope);
-    if (ref === null || phase === null) return;
-    const why = `entity ${definition.name}: ${reason}`;
-    // A caller that nobody can be told of (a topic that this participant does not write to) must not take the partition with it.
-    const told = caught(() => this.#telling.outcome(this.#touched(keyTextOf(record)), { ref, phase }, phase === 'execute' ? terminal(why) : irreversible(why), written));
-    if (!told.ok) environment.logger.error('the step of a refused command cannot be told', { topic: record.topic, partition: record.partition, offset: record.offset, sagaId: ref.correlationId, reason: told.fault });
   }
 
   #touched(key: string): Keyed {
@@ -220,11 +232,11 @@ export class EntityTask {
   /** What is said of one command, or why it is refused: a fault of the handler, or a record that cannot be encoded, leaves the state as it was. */
   #handle(request: Request, isEncodingTried: boolean, written: RecordToWrite[]): void {
     const { record, decoded } = request;
-    if (decoded.status === 'undecodable') return this.#refuse(request, decoded.reason, written);
+    if (decoded.status === 'undecodable') return this.#refusals.refuse(request, decoded.reason, written);
     const key = keyTextOf(record);
-    if (decoded.type === entityTick.name) this.#ticksUnderWay.delete(key);
+    if (decoded.type === entityTick.name) this.#following.ticked(key);
     const touched = caught(() => this.#touched(key));
-    if (!touched.ok) return this.#refuse(request, touched.fault, written);
+    if (!touched.ok) return this.#refusals.refuse(request, touched.fault, written);
     const keyed = touched.value;
     const before = { ...keyed };
     const mark = written.length;
@@ -235,7 +247,7 @@ export class EntityTask {
     if (handled.ok) return;
     Object.assign(keyed, before);
     written.length = mark;
-    this.#refuse(request, handled.fault, written);
+    this.#refusals.refuse(request, handled.fault, written);
   }
 
   #apply(keyed: Keyed, record: LogRecord, { type, envelope, payload }: DecodedEvent, written: RecordToWrite[]): void {
@@ -263,10 +275,11 @@ export class EntityTask {
   /** `careFor`: the only request, which can be taken back. */
   #submit(requests: readonly Request[], careFor: Request | null = null): void {
     const offset = this.#nextOffset;
+    this.#idle.told(offset);
     const made = caught(() => this.#recordsOf(requests, false));
     // A state cannot be encoded: which command made it so is found out one by one.
     if (!made.ok) for (const [keyed, before] of this.#dirty) Object.assign(keyed, before);
-    const records = [...(made.ok ? made.value : this.#recordsOf(requests, true)), this.#position(offset)];
+    const records = [...(made.ok ? made.value : this.#recordsOf(requests, true)), this.#positionRecord(offset)];
     const changed = [...this.#dirty.keys()];
     this.#underCare = careFor === null ? null : { request: careFor, before: new Map(this.#dirty), offset };
     this.#dirty.clear();
@@ -284,9 +297,18 @@ export class EntityTask {
     });
   }
 
-  #position(offset: number): RecordToWrite {
+  #passMarkers(offset: number): void {
+    this.#committer?.submit({ records: [this.#positionRecord(offset)], concerns: null });
+    this.#lag.reached(offset, () => this.#committer?.kick());
+  }
+
+  get #positionKey(): string {
+    return `position:${this.#commandsAt.topic}:${this.#commandsAt.partition}`;
+  }
+
+  #positionRecord(offset: number): RecordToWrite {
     const { topic, partition } = this.#commandsAt;
-    const key = `position:${topic}:${partition}`;
+    const key = this.#positionKey;
     return this.#records.plain(this.#stateAt.topic, key, event(entityPosition, { topic, partition, offset }), { eventId: `${key}:${offset}`, partition: this.#stateAt.partition });
   }
 
@@ -301,53 +323,16 @@ export class EntityTask {
   }
 
   #onCommitted(changed: readonly Keyed[], offset: number): void {
-    for (const keyed of changed) this.#follow(keyed);
+    for (const keyed of changed) this.#following.follow(keyed);
     if (!this.#isOver) this.#lag.reached(offset, () => this.#committer?.kick());
   }
 
-  /** A fault of the definition's own functions is its key's: the partition goes on. */
-  #follow(keyed: Keyed): void {
-    const followed = caught(() => this.#afterChange(keyed));
-    if (!followed.ok) this.#options.environment.logger.error('an entity\'s timer or resource cannot follow its state', { entity: this.#options.definition.name, key: keyed.key, reason: followed.fault });
-  }
-
-  /** Timers and held resources follow what is committed. */
-  #afterChange(keyed: Keyed): void {
-    if (!this.#isLive) return;
-    const { definition } = this.#options;
-    const wakeAtMs = definition.wakeAt?.(keyed.state) ?? null;
-    if (wakeAtMs !== null) this.#timers.arm(keyed.key, wakeAtMs);
-    if (definition.hold === undefined) return;
-    const held = this.#held.get(keyed.key);
-    if (held !== undefined) return held.update(keyed.state);
-    this.#held.set(keyed.key, definition.hold(keyed.key, { state: () => keyed.state, send: (sent) => this.#send(keyed.key, sent) }));
-  }
-
-  #onDue(keys: readonly string[]): void {
-    if (!this.#isLive) return;
-    for (const key of keys) {
-      const asked = caught(() => this.#options.definition.wakeAt?.(this.#states.get(key).state) ?? null);
-      const wakeAtMs = asked.ok ? asked.value : null;
-      if (wakeAtMs === null || this.#ticksUnderWay.has(key)) continue;
-      // Put off since the timer was set.
-      if (wakeAtMs > this.#options.environment.clock.nowMillis()) {
-        this.#timers.arm(key, wakeAtMs);
-        continue;
-      }
-      this.#ticksUnderWay.add(key);
-      this.#send(key, event(entityTick, { entity: this.#options.definition.name, key, dueAt: wakeAtMs }));
-    }
-  }
-
   /** A command to itself, by way of its own topic: a replay sees it too. */
-  #send(key: string, said: DomainEvent): void {
+  #send(key: string, said: DomainEvent, onRefused: () => void = () => undefined): void {
     if (!this.#isLive) return;
     const eventId = `${this.#options.definition.name}/${key}:${this.#claimId}:${++this.#sent}`;
-    this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null });
+    this.#committer?.submit({ records: [this.#records.plain(this.#commandsAt.topic, key, said, { eventId, partition: this.#commandsAt.partition })], concerns: null, onSubstituted: onRefused });
   }
 }
 
 const isDue = (wakeAtMs: number | null, nowMs: number): boolean => wakeAtMs !== null && wakeAtMs <= nowMs;
-
-type Request = { readonly record: LogRecord; readonly decoded: Awaited<ReturnType<typeof decodeLearning>> };
-const keyTextOf = ({ key }: LogRecord): string => (key === null ? '' : Buffer.from(key).toString('utf8'));

@@ -1,4 +1,6 @@
-export { createWorker, loadPartitionCounts, type ParticipantStatus, topicsOf, type Worker, type WorkerOptions } from './worker.ts';
+export { createWorker, type Worker, type WorkerOptions } from './worker.ts';
+export type { ParticipantStatus, Refusal } from './participant-host.ts';
+export { loadPartitionCounts, topicsOf } from './participant-topics.ts';
 export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle } from './client.ts';
 export type { SagaResult } from './client-tail.ts';
 export { catalogueOf, eventTypesOfSagas, participantFaults } from './catalogue.ts';

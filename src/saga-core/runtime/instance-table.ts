@@ -44,13 +44,21 @@ export type Folded =
   | { readonly status: 'ignored' };
 
 const IGNORED: Folded = { status: 'ignored' };
-const ENDED_MAX = 200_000;
+
+export type InstanceTableOptions = {
+  readonly participant: string;
+  readonly catalogue: Catalogue;
+  /** Ids of ended instances are remembered this long, */
+  readonly dedupeWindowMs: number;
+  /** and at most so many of them. */
+  readonly rememberedMax: number;
+  /** One too many was remembered: the oldest is forgotten. */
+  readonly onForgotten: () => void;
+};
 
 /** Every open instance of one partition, folded. Ended ones are remembered by id, oldest forgotten first. */
 export class InstanceTable {
-  readonly #participant: string;
-  readonly #catalogue: Catalogue;
-  readonly #dedupeWindowMs: number;
+  readonly #options: InstanceTableOptions;
   readonly #entries = new Map<string, Entry>();
   /** Ended instances that an open parent still asks for. */
   readonly #endedChildren = new Map<string, Instance>();
@@ -58,12 +66,9 @@ export class InstanceTable {
   readonly #ended = new Map<string, number>();
   /** Open instances of versions this worker does not know: they hold the watermark and are never skipped. */
   readonly #unknown = new Map<string, UnknownVersion>();
-  forgottenCount = 0;
 
-  constructor(participant: string, catalogue: Catalogue, dedupeWindowMs: number) {
-    this.#participant = participant;
-    this.#catalogue = catalogue;
-    this.#dedupeWindowMs = dedupeWindowMs;
+  constructor(options: InstanceTableOptions) {
+    this.#options = options;
   }
 
   get openCount(): number {
@@ -81,7 +86,7 @@ export class InstanceTable {
 
   /** Instances of this type are among what is folded. */
   knows(sagaType: string): boolean {
-    return this.#catalogue.latest(sagaType) !== undefined;
+    return this.#options.catalogue.latest(sagaType) !== undefined;
   }
 
   get(key: string): Entry | undefined {
@@ -120,7 +125,7 @@ export class InstanceTable {
     if (record.type === 'chorus.ChildSagaEnded') return this.#foldChildEnd(record);
     const type = envelope.subSaga ?? envelope.sagaType;
     if (type === null || envelope.correlationId === null) return IGNORED;
-    const saga = this.#catalogue.latest(type);
+    const saga = this.#options.catalogue.latest(type);
     if (saga === undefined) return IGNORED;
     const key = instanceKey(envelope.correlationId, envelope.subSaga);
     if (this.#unknown.has(key)) return this.#foldUnknown(key, record);
@@ -137,7 +142,7 @@ export class InstanceTable {
   #foldFirst(key: string, latest: CompiledSaga, record: FoldedRecord): Folded {
     // By the records' own times, so that every participant remembers, and forgets, alike.
     const endedAtMs = this.#ended.get(key) ?? this.#ended.get(record.envelope.correlationId ?? '');
-    const isRemembered = endedAtMs !== undefined && record.envelope.occurredAt - endedAtMs <= this.#dedupeWindowMs;
+    const isRemembered = endedAtMs !== undefined && record.envelope.occurredAt - endedAtMs <= this.#options.dedupeWindowMs;
     if (isRemembered) return { status: 'refused', refusal: 'AFTER_END', entry: null };
     // An id that is none could be taken for another instance's key, or for none at all.
     if (!begins(latest, record) || !parseSagaId(record.envelope.correlationId ?? '').ok) return { status: 'refused', refusal: 'ILLEGAL_TRANSITION', entry: null };
@@ -181,7 +186,7 @@ export class InstanceTable {
   #pinned(latest: CompiledSaga, record: FoldedRecord): CompiledSaga | undefined {
     if (record.type !== 'chorus.SagaStarted') return latest;
     const { definitionVersion, limits } = erase<SagaStarted>(record.payload());
-    const saga = definitionVersion === latest.definition.version ? latest : this.#catalogue.version(latest.definition.type, definitionVersion);
+    const saga = definitionVersion === latest.definition.version ? latest : this.#options.catalogue.version(latest.definition.type, definitionVersion);
     return saga === undefined ? undefined : withPinnedLimits(saga, limits);
   }
 
@@ -196,7 +201,7 @@ export class InstanceTable {
   /** Own records advance the chain and end the action that wrote them. */
   #follow(entry: Entry, record: FoldedRecord): void {
     const { chain } = record.envelope;
-    if (chain.id === this.#participant && chain.seq > entry.head.seq) {
+    if (chain.id === this.#options.participant && chain.seq > entry.head.seq) {
       entry.head = headAt(chain.seq, record.value);
     }
     const { busy } = entry;
@@ -223,10 +228,10 @@ export class InstanceTable {
 
   #remember(key: string, atMs: number): void {
     this.#ended.set(key, atMs);
-    if (this.#ended.size <= ENDED_MAX) return;
+    if (this.#ended.size <= this.#options.rememberedMax) return;
     for (const oldest of this.#ended.keys()) {
       this.#ended.delete(oldest);
-      this.forgottenCount++;
+      this.#options.onForgotten();
       break;
     }
   }

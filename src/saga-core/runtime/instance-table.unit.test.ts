@@ -3,7 +3,7 @@ import { compensationFailed, compensationRequested, opsOperatorAction, sagaCompl
 import { completed, defineEvent, defineParticipant, defineSaga, event, implementAwait, implementChild, implementEffect, implementWatch, initiate, none, NO_RETRY, undo } from '#saga-core';
 import { erase } from '#kernel';
 import { catalogueOf, participantFaults } from './catalogue.ts';
-import { InstanceTable } from './instance-table.ts';
+import { type Catalogue, InstanceTable } from './instance-table.ts';
 import { KeyList } from './key-list.ts';
 
 const begun = defineEvent('t.begun', { text: 'string' });
@@ -23,8 +23,10 @@ const owner = defineParticipant({
   ],
 });
 
+const tableOf = (catalogue: Catalogue): InstanceTable => new InstanceTable({ participant: 'o', catalogue, dedupeWindowMs: 1_000, rememberedMax: 3, onForgotten: () => undefined });
+
 const tableWith = () => {
-  const table = new InstanceTable('o', catalogueOf(owner), 1_000);
+  const table = tableOf(catalogueOf(owner));
   let offset = 0;
   const add = (type: { readonly name: string }, payload: unknown, envelope: Readonly<Record<string, unknown>> = {}) => {
     const whole = { eventId: `e${offset}`, occurredAt: offset * 100, correlationId: 'i', sagaType: 'parent', subSaga: null, stepName: null, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null }, ...envelope };
@@ -90,7 +92,7 @@ test('a start record of another version than the latest takes along what was hea
     name: 'o', initiates: [initiate(one), initiate(two)],
     steps: [implementAwait(one, 'hears', handler), implementAwait(two, 'hears', handler), implementEffect(one, 'act', { execute: async () => completed(null) }), implementEffect(two, 'act', { execute: async () => completed(null) })],
   });
-  const table = new InstanceTable('o', catalogueOf(participant), 1_000);
+  const table = tableOf(catalogueOf(participant));
   let offset = 0;
   const add = (type: { readonly name: string }, payload: unknown, stepName: string | null) => table.fold({
     offset: offset++, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'heard', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),
@@ -153,7 +155,7 @@ test('a watch is implemented as one, and declares what it emits', () => {
 
 test('what a watch wrote is on its way until it is read back', () => {
   const seen = defineSaga({ ...child, type: 'parent', steps: { sees } });
-  const table = new InstanceTable('o', catalogueOf(defineParticipant({ name: 'o', initiates: [initiate(seen)], steps: [implementWatch(seen, 'sees', { initial: 0, fold: (state: number) => ({ state }), verdict: () => null })] })), 1_000);
+  const table = tableOf(catalogueOf(defineParticipant({ name: 'o', initiates: [initiate(seen)], steps: [implementWatch(seen, 'sees', { initial: 0, fold: (state: number) => ({ state }), verdict: () => null })] })));
   const add = (type: { readonly name: string }, offset: number, envelope: object) => table.fold({
     offset, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', causationId: null, sagaType: 'parent', subSaga: null, stepName: null, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null }, ...envelope }),
     value: new Uint8Array(), payload: () => ({ definitionVersion: 1, limits: [], payload: null, deadlineAt: null }), keep: () => new Uint8Array(),
@@ -176,7 +178,7 @@ test('what a step heard as a watch is not taken along to a version where it is n
     name: 'o', initiates: [initiate(one), initiate(two)],
     steps: [implementAwait(one, 'sees', { ...behaviour, fold: (count: number) => count + 1 }), implementWatch(two, 'sees', { ...behaviour, fold: (count: number) => ({ state: count + 1 }) })],
   });
-  const table = new InstanceTable('o', catalogueOf(participant), 1_000);
+  const table = tableOf(catalogueOf(participant));
   let offset = 0;
   const add = (type: { readonly name: string }, payload: unknown, stepName: string | null) => table.fold({
     offset: offset++, type: type.name, envelope: erase({ eventId: `e${offset}`, occurredAt: 1, correlationId: 'i', sagaType: 'seen', subSaga: null, stepName, stepItem: null, outcome: null, compensationData: null, chain: { id: '', seq: 1, prevHash: null } }),

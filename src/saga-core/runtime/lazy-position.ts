@@ -11,6 +11,7 @@ export class LazyPosition {
   readonly #intervalMs: number;
   #reached = -1;
   #told = -1;
+  #toldBefore = -1;
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #scheduled: Cancel | null = null;
 
@@ -34,9 +35,16 @@ export class LazyPosition {
 
   due(): Carried | null {
     if (this.#reached <= this.#told || !this.#isTime()) return null;
+    this.#toldBefore = this.#told;
     this.#told = this.#reached;
     this.#toldAtMs = this.#clock.monotonicMillis();
     return { offsets: [{ ...this.#at, offset: this.#reached, metadata: '' }], records: [] };
+  }
+
+  /** What `due` gave last was not committed: an interval later, once more. */
+  retract(kick: () => void): void {
+    this.#told = this.#toldBefore;
+    this.reached(this.#reached, kick);
   }
 
   #isTime(): boolean {

@@ -2,9 +2,10 @@ import { keyOf } from '../engine/index.ts';
 import type { Cancel, Clock, Codec, EventLog, LogRecord, RecordToWrite, TopicPartition } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught } from './caught.ts';
-import { type Checkpoints, readCheckpoint } from './checkpoints.ts';
+import { type Checkpoints, type Ended, readCheckpoint } from './checkpoints.ts';
 import type { Carried } from './committer.ts';
 import type { Catalogue, Entry, InstanceTable } from './instance-table.ts';
+import { RememberedEnds } from './remembered-ends.ts';
 import { decodeLearning, type TaskEnd } from './takeover.ts';
 import type { TaskLimits } from './task-environment.ts';
 
@@ -33,6 +34,8 @@ export class PositionKeeper {
   readonly #options: PositionKeeperOptions;
   #nextOffset = 0;
   #committed = -1;
+  /** Before the position given last. */
+  #committedBefore = -1;
   #committedAtMs = Number.NEGATIVE_INFINITY;
   #scheduled: Cancel | null = null;
   #isForced = false;
@@ -41,12 +44,14 @@ export class PositionKeeper {
   readonly #unreadable = new Map<string, number>();
   /** Instances that ended and were checkpointed: their tombstones are owed. */
   #tombstones: string[] = [];
-  /** Root instances that ended since the last remembered chunk. */
-  #ended: (readonly [key: string, atMs: number])[] = [];
-  readonly #chunks = new Map<string, number>();
+  readonly #ends: RememberedEnds;
+  /** More instances await their checkpoints than one transaction takes. */
+  #isBehind = false;
 
   constructor(options: PositionKeeperOptions) {
     this.#options = options;
+    const { checkpoints, limits } = options;
+    this.#ends = new RememberedEnds({ checkpoints, dedupeWindowMs: limits.dedupeWindowMs, rememberedMax: limits.rememberedMax });
   }
 
   /** Offsets below it were consumed under a committed position: their dead letters are written. */
@@ -74,18 +79,13 @@ export class PositionKeeper {
     return { code: 'WATERMARK_LOST', message: `${partitionKey(at)}: ${what} below the log's start ${logStart}: records of open instances were deleted by retention; restore them or end the instances by hand` };
   }
 
-  adopt(table: InstanceTable): void {
-    table.rememberEnded(this.#ended);
-    this.#ended = [];
-  }
-
-  rememberChunk(key: string, ended: readonly (readonly [key: string, atMs: number])[]): void {
-    this.#chunks.set(key, ended.reduce((latest, [, atMs]) => Math.max(latest, atMs), 0));
-    this.#ended.push(...ended);
+  rememberChunk(key: string, ended: readonly Ended[]): void {
+    this.#ends.load(key, ended);
+    this.#options.table.rememberEnded(ended);
   }
 
   forgetChunk(key: string): void {
-    this.#chunks.delete(key);
+    this.#ends.forget(key);
   }
 
   /** The instance is folded from its first record instead. */
@@ -106,7 +106,7 @@ export class PositionKeeper {
   ended(entry: Entry, atMs: number): void {
     if (entry.checkpoint !== null) this.#tombstones.push(entry.key);
     // A sub-saga goes by its root, where that is folded here too.
-    if (entry.instance.subSaga === null || !this.#options.table.knows(entry.instance.sagaType)) this.#ended.push([keyOf(entry.instance), atMs]);
+    if (entry.instance.subSaga === null || !this.#options.table.knows(entry.instance.sagaType)) this.#ends.add(keyOf(entry.instance), atMs);
   }
 
   /** Makes sure that a position that has moved is committed within the interval, even when nothing else is. */
@@ -128,12 +128,20 @@ export class PositionKeeper {
   /** What is to be committed now: the position, and in the same transaction the records that it relies on. */
   due(): Carried | null {
     const nowMs = this.#options.clock.nowMillis();
-    if (!(this.#isTime() || this.#isForced) || this.#nextOffset <= this.#committed) return null;
+    const hasMoved = this.#nextOffset > this.#committed;
+    if (!(hasMoved && (this.#isTime() || this.#isForced)) && !this.#isBehind) return null;
     this.#isForced = false;
     const records = [...this.#refreshedCheckpoints(nowMs), ...this.#owed(nowMs)];
     this.#committedAtMs = this.#options.clock.monotonicMillis();
+    this.#committedBefore = this.#committed;
     this.#committed = this.#nextOffset;
     return { offsets: [{ ...this.#options.at, offset: this.#nextOffset, metadata: metadataOf(this.#watermark()) }], records };
+  }
+
+  /** The position given last was not committed: it is given again, with the next transaction or, where it was refused alone, an interval later. */
+  retract(isLater: boolean): void {
+    this.#committed = this.#committedBefore;
+    if (!isLater) this.#isForced = true;
   }
 
   #isTime(): boolean {
@@ -148,21 +156,23 @@ export class PositionKeeper {
   /** The smallest, over the open instances, of: first offset without checkpoint, else the first record after it. */
   #watermark(): number {
     let watermark = this.#nextOffset;
-    for (const { instance, checkpoint } of this.#options.table.entries()) {
-      const holds = checkpoint === null ? instance.firstOffset : checkpoint.firstAfter;
-      if (holds !== null && holds < watermark) watermark = holds;
-    }
+    for (const entry of this.#options.table.entries()) watermark = Math.min(watermark, holdOf(entry));
     for (const offset of this.#options.table.heldOffsets()) watermark = Math.min(watermark, offset);
     return watermark;
   }
 
+  /** At most so many as one transaction takes, first what holds the watermark furthest back; it goes on holding it for the others. */
   #refreshedCheckpoints(nowMs: number): readonly RecordToWrite[] {
-    const { table, checkpoints, limits } = this.#options;
+    const { checkpoints, limits } = this.#options;
+    const stale = this.#stale(nowMs);
+    this.#isBehind = false;
+    if (stale.length > limits.checkpointsMax) stale.sort((left, right) => holdOf(left) - holdOf(right));
     const written: RecordToWrite[] = [];
-    for (const entry of table.entries()) {
-      const isLong = nowMs - entry.instance.beganAtMs >= limits.checkpointWindowMs || entry.instance.status === 'MANUAL_REQUIRED';
-      const isStale = entry.checkpoint === null || entry.checkpoint.firstAfter !== null;
-      if (!isLong || !isStale) continue;
+    for (const entry of stale) {
+      if (written.length === limits.checkpointsMax) {
+        this.#isBehind = true;
+        break;
+      }
       const record = caught(() => checkpoints.write(entry));
       // A cache that cannot be written (too large): the instance's first record goes on holding the watermark.
       if (!record.ok) continue;
@@ -172,25 +182,28 @@ export class PositionKeeper {
     return written;
   }
 
+  /** Long open instances whose checkpoints lack something. */
+  #stale(nowMs: number): Entry[] {
+    const { table, limits } = this.#options;
+    const stale: Entry[] = [];
+    for (const entry of table.entries()) {
+      const { instance, checkpoint } = entry;
+      const isLong = nowMs - instance.beganAtMs >= limits.checkpointWindowMs || instance.status === 'MANUAL_REQUIRED';
+      if (isLong && (checkpoint === null || checkpoint.firstAfter !== null)) stale.push(entry);
+    }
+    return stale;
+  }
+
   #owed(nowMs: number): readonly RecordToWrite[] {
-    const { checkpoints, limits } = this.#options;
+    const { checkpoints } = this.#options;
     const records = this.#tombstones.map((key) => checkpoints.tombstone(key));
     this.#tombstones = [];
-    if (this.#ended.length > 0) {
-      for (const record of checkpoints.writeEnded(this.#nextOffset, this.#ended)) {
-        records.push(record);
-        this.#chunks.set(record.key, nowMs);
-      }
-      this.#ended = [];
-    }
-    for (const [key, latestMs] of this.#chunks) {
-      if (latestMs >= nowMs - limits.dedupeWindowMs) continue;
-      records.push(checkpoints.tombstone(key));
-      this.#chunks.delete(key);
-    }
-    return records;
+    return [...records, ...this.#ends.owed(this.#nextOffset, nowMs)];
   }
 }
+
+/** The offset that the instance keeps the watermark from passing. */
+const holdOf = ({ instance, checkpoint }: Entry): number => (checkpoint === null ? instance.firstOffset : checkpoint.firstAfter ?? Number.POSITIVE_INFINITY);
 
 /** One record of the checkpoint topic, at a takeover: an instance, ids that ended, or the end of either. */
 export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: Codec; readonly catalogue: Catalogue; readonly table: InstanceTable; readonly positions: PositionKeeper }): Promise<void> => {

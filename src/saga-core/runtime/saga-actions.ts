@@ -56,6 +56,21 @@ export class SagaActions {
     this.#background.stop();
   }
 
+  /** Calls under way, those included whose intent is on the log already. */
+  get callCount(): number {
+    return this.#background.count;
+  }
+
+  /** Resolves when every call under way has been answered, or was aborted; none begins that is not announced on the log. */
+  drain(): Promise<void> {
+    return this.#background.drain();
+  }
+
+  /** The log has been told of the call that this action makes, or takes back. */
+  isAnnounced(entry: Entry, action: Action): boolean {
+    return this.#background.isAnnounced(entry, keyOfAction(action));
+  }
+
   carryOut(entry: Entry, action: Action): void {
     (entry.busy ??= new KeyList()).add(keyOfAction(action));
     this.#write(entry, () => this.#recordsOf(entry, action), (reason) => this.#recordsOfFault(entry, action, reason));
@@ -173,6 +188,7 @@ export class SagaActions {
     const slot = slotOf(entry.instance, where.step, where.item);
     if (definition.intent === true && slot?.isStarted !== true) {
       (entry.intents ??= new Set()).add(key);
+      this.#background.announce(entry, key);
       return this.#options.answers.intended(entry, where, 'execute', null, false);
     }
     const isSuspect = isSuspected(entry, where);
@@ -188,8 +204,8 @@ export class SagaActions {
         limitMs: definition.timeoutMs,
         isReconciledFirst: isSuspect || attemptNumber > 1,
       };
-      const result: StepResult = isBlind ? { status: 'failed', kind: 'unknown', reason: 'may have happened before a takeover, and cannot be looked up' } : await attempt(this.#options.environment.clock, call, run);
-      return () => this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry, heard: heard() });
+      const result: StepResult | null = isBlind ? { status: 'failed', kind: 'unknown', reason: 'may have happened before a takeover, and cannot be looked up' } : await attempt(this.#options.environment.clock, call, run);
+      return () => (result === null ? [] : this.#answerAttempt(entry, where, { result, attempt: isBlind ? definition.retry.maxAttempts : attemptNumber, retry: definition.retry, heard: heard() }));
     });
     return null;
   }
@@ -259,6 +275,7 @@ export class SagaActions {
     const key = forwardKey(where.step, where.item);
     const isSuspect = isSuspected(entry, where);
     const isNeverCalled = attempts === 0 && !isSuspect;
+    this.#background.unannounce(entry, key);
     const cancelled = { errorKind: 'Cancelled', outcomeUnknown: false, reason: 'cancelled: the saga compensates', attempts } as const;
     if (isNeverCalled || definition.kind !== 'effect') return this.#options.answers.failed(entry, where, cancelled);
     const handler = this.#effectHandler(where.step);

@@ -2,20 +2,18 @@ import { type OpsPartitionClaimed, opsPartitionClaimed } from '#contracts/core';
 import { type CompiledSaga, decide, type DecisionWorld, type FoldedRecord } from '../engine/index.ts';
 import { erase, InvariantViolation } from '#kernel';
 import type { SagaObserver } from '../definition/participant.ts';
-import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import type { Cancel, LogRecord, ReadBatch, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { Answers } from './answers.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { messageOf } from './caught.ts';
-import type { ChainHead } from './chain.ts';
-import { Committer, type OutboxItem } from './committer.ts';
 import { OutputReader } from './context.ts';
-import { deadLetter, deadLettersOf } from './dead-letters.ts';
 import { concerns, decisionWorld } from './decision-world.ts';
 import { type Catalogue, type Entry, InstanceTable } from './instance-table.ts';
 import { loadCheckpoint, PositionKeeper } from './position-keeper.ts';
 import { Records } from './records.ts';
 import { SagaActions } from './saga-actions.ts';
+import { SagaOutbox } from './saga-outbox.ts';
 import type { PartitionDecoding } from './shared-decoding.ts';
 import { markSuspects } from './suspects.ts';
 import { fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.ts';
@@ -53,15 +51,15 @@ export class SagaTask {
   readonly #checkpoints: Checkpoints;
   readonly #writer: TransactionalWriter;
   readonly #positions: PositionKeeper;
+  readonly #outbox: SagaOutbox;
   readonly #worldOf: (entry: Entry) => DecisionWorld;
-  #committer: Committer | null = null;
   #subscription: Subscription | null = null;
-  /** Dead letters of the batch that is being folded: they travel with the position that passes their originals. */
-  #letters: RecordToWrite[] = [];
   #claimOffset = Number.POSITIVE_INFINITY;
   #isLive = false;
   #liveSinceMs = 0;
+  #isDraining = false;
   #isOver = false;
+  #ending: TaskEnd | null = null;
   #resolveLive: (() => void) | null = null;
 
   constructor(options: SagaTaskOptions) {
@@ -75,18 +73,20 @@ export class SagaTask {
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names, partitionsOf: environment.partitionsOf, home: this.#at.partition });
     this.#outputs = new OutputReader(environment.codec);
     this.#answers = new Answers(this.#records, environment.codec);
-    this.#table = new InstanceTable(participant, options.catalogue, environment.limits.dedupeWindowMs);
+    const { dedupeWindowMs, rememberedMax } = environment.limits;
+    this.#table = new InstanceTable({ participant, catalogue: options.catalogue, dedupeWindowMs, rememberedMax, onForgotten: () => { environment.counters.forgotten++; } });
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onWake(keys));
     this.#checkpoints = new Checkpoints(this.#records, this.#checkpointsAt);
     this.#positions = new PositionKeeper({ at: this.#at, table: this.#table, checkpoints: this.#checkpoints, clock: environment.clock, limits: environment.limits });
     this.#writer = environment.log.writer(transactionalId(names, participant, this.#at.topic, options.partition));
+    this.#outbox = new SagaOutbox({ environment, participant, group: this.#group, writer: this.#writer, answers: this.#answers, table: this.#table, positions: this.#positions, onDead: (end) => this.#end(end) });
     this.#actions = new SagaActions({
       environment,
       participant,
       answers: this.#answers,
       outputs: this.#outputs,
-      submit: (entry, records, headBefore) => this.#submit(entry, records, headBefore),
-      park: (entry, reason) => this.#park(entry, reason),
+      submit: (entry, records, headBefore) => this.#outbox.submit(entry, records, headBefore),
+      park: (entry, reason) => this.#outbox.park(entry, reason),
       decide: (entry) => this.#decide(entry),
       wakeAt: (entry, atMs) => this.#timers.arm(entry.key, atMs),
       sagaOf: (type) => options.catalogue.latest(type)?.definition,
@@ -112,6 +112,15 @@ export class SagaTask {
     return this.#isLive;
   }
 
+  /** Why it is over; null while it is not, and where it was asked to stop. */
+  get ending(): TaskEnd | null {
+    return this.#ending;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Resolves when the task is live, or over. */
   async start(): Promise<void> {
     const { environment, participant } = this.#options;
@@ -123,15 +132,6 @@ export class SagaTask {
     if (failed !== null) return this.#end(failed);
     const from = await this.#positions.load(environment.log, this.#group);
     if (typeof from !== 'number') return this.#end(from);
-    this.#positions.adopt(this.#table);
-    this.#committer = new Committer({
-      writer: this.#writer,
-      group: this.#group,
-      positions: () => this.#positions.due(),
-      onTransaction: () => { environment.counters.transactions++; },
-      onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message, isBare) => this.#onPoison(item, message, isBare),
-    });
     if (this.#isOver) return;
     const live = new Promise<void>((resolve) => { this.#resolveLive = resolve; });
     this.#subscription = environment.reader.subscribe({ ...this.#at, offset: from }, {
@@ -141,10 +141,24 @@ export class SagaTask {
     await live;
   }
 
-  /** Ends the transaction under way, then the writer. Idempotent. */
+  /**
+   * Begins nothing new, and waits for the answers of calls under way: until all are there, at most so long, and no longer than it
+   * is the owner. It reads on: a successor's claim ends it, and a call whose intent is on the log is made. Idempotent.
+   */
+  async drain(withinMs: number): Promise<void> {
+    this.#isDraining = true;
+    if (!this.#isLive) return;
+    const { clock, logger } = this.#options.environment;
+    let cancel: Cancel = () => undefined;
+    await Promise.race([this.#actions.drain(), new Promise<void>((resolve) => { cancel = clock.after(withinMs, resolve); })]);
+    cancel();
+    if (this.#actions.callCount > 0) logger.warn('calls outlast the drain and are aborted: the next owner asks what became of them', { topic: this.#at.topic, partition: this.#at.partition, calls: this.#actions.callCount, withinMs });
+  }
+
+  /** Aborts what is under way, commits what has been answered, ends the writer. Idempotent. */
   async stop(): Promise<void> {
     this.#close();
-    await this.#committer?.close();
+    await this.#outbox.close();
     await this.#writer.close();
   }
 
@@ -160,11 +174,12 @@ export class SagaTask {
 
   #end(end: TaskEnd): void {
     if (this.#isOver) return;
+    this.#ending = end;
     this.#close();
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
   }
 
-  /** Synchronous unless a schema must be learnt first: folding is the hot path. */
+  /** Synchronous unless a schema must be learnt first, or the outbox is full: folding is the hot path. */
   #onBatch(batch: ReadBatch): Promise<void> | void {
     if (this.#isOver) return;
     const touched = new Set<Entry>();
@@ -174,33 +189,30 @@ export class SagaTask {
       if (record === undefined || record.value === null) continue;
       const folding = decoding.of(batch.records, at, record.value);
       if (folding.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched).catch((error: unknown) => this.#end({ code: 'READ_ERROR', message: messageOf(error) }));
-      if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
+      if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }
-    this.#afterBatch(batch, touched);
+    return this.#afterBatch(batch, touched);
   }
 
   async #onBatchLearning(batch: ReadBatch, from: number, touched: Set<Entry>): Promise<void> {
     for (const [at, record] of batch.records.entries()) {
       if (at < from || record.value === null || this.#isOver) continue;
       const folding = await this.#decoding.learning(batch.records, at, record.value);
-      if (folding.status === 'undecodable') this.#deadLetter(record, folding.reason);
+      if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding.reason);
       else this.#fold(record, folding.record, touched);
     }
-    this.#afterBatch(batch, touched);
+    return this.#afterBatch(batch, touched);
   }
 
-  #afterBatch(batch: ReadBatch, touched: Set<Entry>): void {
-    if (this.#isOver) return;
+  #afterBatch(batch: ReadBatch, touched: Set<Entry>): Promise<void> | undefined {
+    if (this.#isOver) return undefined;
     this.#positions.advance(batch.nextOffset);
-    if (this.#letters.length > 0) {
-      this.#positions.force();
-      this.#committer?.submit({ records: this.#letters, concerns: null });
-      this.#letters = [];
-    }
+    this.#outbox.endBatch();
     if (!this.#isLive && batch.nextOffset > this.#claimOffset) this.#goLive();
     else if (this.#isLive) for (const entry of touched) this.#decide(entry);
-    if (this.#isLive) this.#positions.schedule(() => this.#committer?.kick());
+    if (this.#isLive) this.#positions.schedule(() => this.#outbox.kick());
+    return this.#outbox.room();
   }
 
   #fold(record: LogRecord, folded: FoldedRecord, touched: Set<Entry>): void {
@@ -218,7 +230,7 @@ export class SagaTask {
       }
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
-      this.#deadLetter(record, `${type} cannot be folded: ${messageOf(error)}`);
+      this.#outbox.deadLetter(record, `${type} cannot be folded: ${messageOf(error)}`);
     }
   }
 
@@ -264,7 +276,7 @@ export class SagaTask {
     if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
       // An orphan has no instance: its type's initiator answers for it. Where nobody knows what retention has taken, only what comes from now on is judged.
       const isOurs = entry === null ? (this.#isLive || this.#positions.knowsEveryEnd) && saga?.isInitiator === true : entry.instance.saga.isInitiator;
-      if (isOurs) this.#deadLetter(record, refusal);
+      if (isOurs) this.#outbox.deadLetter(record, refusal);
     }
   }
 
@@ -290,42 +302,6 @@ export class SagaTask {
     if (entry.isParked || !concerns(instance.saga)) return;
     const { actions, wakeAtMs } = decide(instance, this.#worldOf(entry));
     if (wakeAtMs !== null) this.#timers.arm(entry.key, wakeAtMs);
-    for (const action of actions) this.#actions.carryOut(entry, action);
-  }
-
-  #submit(entry: Entry, records: readonly RecordToWrite[], headBefore: ChainHead): void {
-    if (!entry.isParked) this.#committer?.submit({ records, concerns: entry.key, headBefore });
-  }
-
-  #deadLetter(record: LogRecord, reason: string): void {
-    if (record.offset < this.#positions.committedOffset) return;
-    const { environment, participant } = this.#options;
-    environment.counters.deadLetters++;
-    environment.logger.error('record goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
-    this.#letters.push(deadLetter(environment, participant, record, reason));
-  }
-
-  /** The instance waits for a person: this task writes nothing more of it. A new takeover (`recover`) tries once more. */
-  #park(entry: Entry, reason: string): void {
-    const { head } = entry;
-    this.#submit(entry, this.#answers.parked(entry, reason), head);
-    entry.isParked = true;
-    this.#options.environment.logger.error('instance parked: what it has to write cannot be written', { instance: entry.key, reason });
-  }
-
-  /** The originals go to dead letters. The chain goes on where it was before them, and a checkpoint that may hold more is void. */
-  #onPoison({ records, concerns: key, headBefore }: OutboxItem, message: string, isBare: boolean): readonly RecordToWrite[] {
-    const { environment, participant } = this.#options;
-    if (!isBare) {
-      environment.logger.error('outbox refused for good', { instance: key, message });
-      environment.counters.deadLetters += records.length;
-    }
-    const letters = deadLettersOf(environment, participant, { records, message, isBare });
-    const entry = key === null ? undefined : this.#table.get(key);
-    if (entry === undefined || headBefore === undefined) return letters;
-    entry.head = headBefore;
-    entry.checkpoint = null;
-    entry.isParked = true;
-    return [...letters, ...this.#answers.parked(entry, message)];
+    for (const action of actions) if (!this.#isDraining || this.#actions.isAnnounced(entry, action)) this.#actions.carryOut(entry, action);
   }
 }

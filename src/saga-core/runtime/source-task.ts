@@ -5,8 +5,9 @@ import { partitionKey } from '../ports/index.ts';
 import { caught, messageOf } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { deadLetter, deadLettersOf } from './dead-letters.ts';
+import { IdlePosition } from './idle-position.ts';
 import { Records } from './records.ts';
-import { decodeLearning, type TaskEnd } from './takeover.ts';
+import { decodeLearning, isTaskEnd, resumeAt, type TaskEnd } from './takeover.ts';
 import type { TaskEnvironment } from './task-environment.ts';
 import { transactionalId } from './topics.ts';
 
@@ -29,7 +30,9 @@ export class SourceTask {
   readonly #writer: TransactionalWriter;
   #committer: Committer | null = null;
   #subscription: Subscription | null = null;
+  readonly #idle: IdlePosition;
   #isOver = false;
+  #ending: TaskEnd | null = null;
   #isLive = false;
 
   constructor(options: SourceTaskOptions) {
@@ -37,11 +40,20 @@ export class SourceTask {
     const { environment, participant, definition } = options;
     this.#at = { topic: environment.names.facts(definition.topic), partition: options.partition };
     this.#records = new Records({ participant, codec: environment.codec, clock: environment.clock, names: environment.names, partitionsOf: environment.partitionsOf });
+    this.#idle = new IdlePosition({
+      clock: environment.clock,
+      intervalMs: environment.limits.positionIntervalMs,
+      tell: (offset) => this.#committer?.submit({ records: [], concerns: null, position: { ...this.#at, offset, metadata: '' } }),
+    });
     this.#writer = environment.log.writer(transactionalId(environment.names, participant, this.#at.topic, options.partition));
   }
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  get ending(): TaskEnd | null {
+    return this.#ending;
   }
 
   async start(): Promise<void> {
@@ -51,14 +63,16 @@ export class SourceTask {
     environment.counters.takeovers++;
     const group = environment.names.group(participant);
     const [position, logStart] = await Promise.all([environment.log.committedPosition(group, this.#at), environment.log.logStartOffset(this.#at)]);
-    const offset = Math.max(position?.offset ?? logStart, logStart);
+    const offset = resumeAt(this.#at, position?.offset ?? null, logStart);
+    if (isTaskEnd(offset)) return this.#end(offset);
     this.#committer = new Committer({
       writer: this.#writer,
       group,
+      waitingMax: environment.limits.waitingMax,
       positions: () => null,
       onTransaction: () => { environment.counters.transactions++; },
       onDead: ({ code, message }) => this.#end({ code, message }),
-      onPoison: (item, message, isBare) => deadLettersOf(environment, participant, { records: item.records, message, isBare }),
+      onPoison: (item, message, refusedCount) => (refusedCount > 1 ? null : deadLettersOf(environment, participant, { records: item.records, message, isBare: refusedCount > 0 })),
     });
     if (this.#isOver) return;
     this.#isLive = true;
@@ -69,6 +83,7 @@ export class SourceTask {
   }
 
   async stop(): Promise<void> {
+    if (this.#isLive) this.#idle.flush();
     this.#close();
     await this.#committer?.close();
     await this.#writer.close();
@@ -78,10 +93,12 @@ export class SourceTask {
     this.#isOver = true;
     this.#isLive = false;
     this.#subscription?.close();
+    this.#idle.close();
   }
 
   #end(end: TaskEnd): void {
     if (this.#isOver) return;
+    this.#ending = end;
     this.#close();
     void this.stop().catch(() => undefined).then(() => this.#options.onEnd(end));
   }
@@ -99,6 +116,9 @@ export class SourceTask {
     }
     if (this.#isOver) return;
     for (const item of items) this.#committer?.submit(item);
+    if (items.length === 0) this.#idle.passed(batch.nextOffset);
+    else this.#idle.told(batch.nextOffset);
+    await this.#committer?.room();
   }
 
   async #map(record: LogRecord): Promise<readonly RecordToWrite[]> {

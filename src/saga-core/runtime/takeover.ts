@@ -5,8 +5,17 @@ import { partitionKey } from '../ports/index.ts';
 import { messageOf } from './caught.ts';
 import type { Records } from './records.ts';
 
-/** Why a task is over, and so what its worker does next: all but STOPPED lead to a new takeover. */
-export type TaskEnd = { readonly code: 'STOPPED' | 'FENCED' | 'UNKNOWN' | 'REFUSED' | 'SUPERSEDED' | 'READ_ERROR' | 'WATERMARK_LOST'; readonly message: string };
+/** Why a task is over, and so what its worker does next: all but STOPPED, WATERMARK_LOST and INPUT_LOST lead to a new takeover. */
+export type TaskEnd = { readonly code: 'STOPPED' | 'FENCED' | 'UNKNOWN' | 'REFUSED' | 'SUPERSEDED' | 'READ_ERROR' | 'WATERMARK_LOST' | 'INPUT_LOST'; readonly message: string };
+
+/** No takeover mends it: the partition waits for a person. */
+export const isRefusal = ({ code }: TaskEnd): boolean => code === 'WATERMARK_LOST' || code === 'INPUT_LOST';
+
+/** Where reading goes on: at the position, or at the log's start where there is none. Never by a jump over what retention deleted unread. */
+export const resumeAt = (at: TopicPartition, position: number | null, logStart: number): number | TaskEnd => {
+  if (position === null || position >= logStart) return position ?? logStart;
+  return { code: 'INPUT_LOST', message: `${partitionKey(at)}: the position ${position} lies below the log's start ${logStart}: input was deleted by retention before it was read; restore it, or accept the loss by removing the position` };
+};
 
 export type Claim = { readonly offsets: ReadonlyMap<string, number>; readonly claimId: string };
 
@@ -87,4 +96,4 @@ export const readToClaim = (log: EventLog, options: { readonly partition: TopicP
 
 const codeOf = (error: unknown): unknown => (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined);
 
-export const isTaskEnd = (value: Claim | TaskEnd): value is TaskEnd => 'code' in value;
+export const isTaskEnd = (value: Claim | TaskEnd | number): value is TaskEnd => typeof value === 'object' && 'code' in value;

@@ -1,4 +1,5 @@
 import type { Clock, Codec, EventLog, Log, PartitionReader, RandomSource } from '../ports/index.ts';
+import { type Load, WAITING_MAX_DEFAULT } from './committer.ts';
 import type { SharedDecoding } from './shared-decoding.ts';
 import type { TopicNames } from './topics.ts';
 
@@ -37,9 +38,25 @@ export type TaskLimits = {
   readonly checkpointWindowMs: number;
   /** Ids of ended instances are remembered this long. */
   readonly dedupeWindowMs: number;
+  /** And at most so many per partition: the oldest are forgotten first, and counted. */
+  readonly rememberedMax: number;
+  /** Checkpoints that one transaction takes; the others go with the next, and the watermark waits for them. */
+  readonly checkpointsMax: number;
+  /** Of a task: records that wait for a transaction; above it the task's partition is not read on. */
+  readonly waitingMax: Load;
+  /** A stop on request waits so long for the answers of calls under way; then they are aborted. Below the grace of whoever stops the process. */
+  readonly drainTimeoutMs: number;
+  /** The same where the group takes the partitions back: meanwhile no partition of the group has an owner. Below the session's time-out. */
+  readonly revokeDrainTimeoutMs: number;
 };
 /** Bounds of a task that fit a worker on an ordinary machine; times in milliseconds. */
-export const DEFAULT_LIMITS: TaskLimits = { effectsMax: 1_024, positionIntervalMs: 1_000, checkpointWindowMs: 600_000, dedupeWindowMs: 86_400_000 };
+export const DEFAULT_LIMITS: TaskLimits = {
+  effectsMax: 1_024, positionIntervalMs: 1_000, checkpointWindowMs: 600_000, dedupeWindowMs: 86_400_000, rememberedMax: 200_000, checkpointsMax: 500,
+  waitingMax: WAITING_MAX_DEFAULT,
+  // Kubernetes kills 30 s after it has asked: a drain, the last transactions and the leaving of the groups fit twice.
+  drainTimeoutMs: 10_000,
+  revokeDrainTimeoutMs: 3_000,
+};
 
 /** Counts of one participant, as `stats` and metrics show them. */
 export type Counters = {
@@ -58,8 +75,10 @@ export type Counters = {
   transactions: number;
   deadLetters: number;
   takeovers: number;
+  /** Ids of ended instances forgotten before their time, since there were too many: a repeated start of one is a new instance. */
+  forgotten: number;
 };
 export const newCounters = (): Counters => ({
   triggered: 0, completed: 0, failed: 0, retries: 0, compensated: 0, quarantined: 0, duplicates: 0, refused: 0, inFlight: 0,
-  sagasStarted: 0, sagasCompleted: 0, sagasFailed: 0, transactions: 0, deadLetters: 0, takeovers: 0,
+  sagasStarted: 0, sagasCompleted: 0, sagasFailed: 0, transactions: 0, deadLetters: 0, takeovers: 0, forgotten: 0,
 });

@@ -105,22 +105,6 @@ describe('effects', () => {
     await stage.clock.advance(1_000);
     expect(worker.status()).toMatchObject([{ counters: { triggered: 8, inFlight: 0 }, openInstances: 0 }]);
   });
-
-  test('stop during a call aborts it, and writes nothing of it', async () => {
-    let isAborted = false;
-    const stage = await open({ execute: (_context, signal) => new Promise((resolve) => signal.addEventListener('abort', () => { isAborted = true; resolve(completed(event(told, { text: 'late' }))); })), reconcile: async () => completed(event(told, { text: 'found' })) });
-    const { worker } = await stage.start();
-    await stage.settled(stage.client().start(saga, { text: 'a' }));
-    await stage.until(sagaStarted);
-    await stage.clock.advance(100);
-    await stage.settled(worker.stop());
-    await stage.clock.advance(10_000);
-    expect(isAborted).toBe(true);
-    expect(stage.types()).toEqual(['begun', 'SagaStarted']);
-    await stage.start();
-    await stage.until(sagaCompleted);
-    expect(stage.seen().find(({ type }) => type === told.name)?.payload).toEqual({ text: 'found' });
-  });
 });
 
 describe('worker', () => {

@@ -1,40 +1,22 @@
 import type { ParticipantDefinition } from '../definition/participant.ts';
-import type { Assignment, Cancel, Clock, Codec, EventLog, GroupToJoin, Log, Membership, RandomSource } from '../ports/index.ts';
-import { partitionKey } from '../ports/index.ts';
-import { messageOf } from './caught.ts';
-import { catalogueOf, participantFaults } from './catalogue.ts';
-import { type Care, EntityTask } from './entity-task.ts';
-import { SagaTask } from './saga-task.ts';
+import { participantFaults } from './catalogue.ts';
+import { type HostOptions, ParticipantHost, type ParticipantStatus } from './participant-host.ts';
 import { SharedDecoding } from './shared-decoding.ts';
-import { SourceTask } from './source-task.ts';
-import type { TaskEnd } from './takeover.ts';
-import { type Counters, DEFAULT_LIMITS, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
-import { type TopicNames, topicNames } from './topics.ts';
 
-/** What a worker runs on: the ports, its participants and its limits; times in milliseconds. */
-export type WorkerOptions = {
-  readonly participants: readonly ParticipantDefinition[];
-  readonly log: EventLog;
-  readonly codec: Codec;
-  readonly clock: Clock;
-  readonly random: RandomSource;
-  /** Topic prefix. */
-  readonly namespace: string;
-  /** Name of this process in claims; default random. */
-  readonly name?: string;
-  readonly logger?: Log;
-  readonly limits?: Partial<TaskLimits>;
-  readonly membership?: Pick<GroupToJoin, 'sessionTimeoutMs' | 'heartbeatIntervalMs'>;
-};
-
-/** What one participant of a worker is doing, for health and metrics. */
-export type ParticipantStatus = { readonly participant: string; readonly counters: Readonly<Counters>; readonly tasks: number; readonly liveTasks: number; /** Assigned, and live on every partition of the assignment: false before the first one, while the group rebalances, and while a task is taken over again. */ readonly isReady: boolean; readonly openInstances: number };
+/** What a worker runs on: its participants, the ports and its limits; times in milliseconds. */
+export type WorkerOptions = HostOptions & { readonly participants: readonly ParticipantDefinition[] };
 
 /** A running worker: participants whose partitions it shares with other workers of the same groups. */
 export type Worker = {
-  /** Joins every participant's group; resolves when each has its first assignment and all tasks of it are live. */
+  /**
+   * Joins every participant's group; resolves when each has its first assignment and all tasks of it are live. Rejects, and has left,
+   * where a partition is refused for good (WATERMARK_LOST, INPUT_LOST) or a definition version with open instances is missing.
+   */
   readonly start: () => Promise<void>;
-  /** Drains: ends transactions under way, then leaves the groups. Idempotent. */
+  /**
+   * Begins nothing new, waits for the answers of calls under way (at most `drainTimeoutMs`), aborts what is left, commits and leaves
+   * the groups. Idempotent: a second call waits for the same end.
+   */
   readonly stop: () => Promise<void>;
   readonly status: () => readonly ParticipantStatus[];
   /**
@@ -43,15 +25,6 @@ export type Worker = {
    */
   readonly recover: (participant: string) => Promise<readonly string[]>;
 };
-
-type Task = { readonly start: () => Promise<void>; readonly stop: () => Promise<void>; readonly isLive: boolean; readonly openCount?: number; readonly openIds?: readonly string[] };
-
-/** Of a group member, unless configured. */
-const SESSION_TIMEOUT_MS = 10_000;
-const RESTART_FIRST_MS = 20;
-const RESTART_MAX_MS = 5_000;
-/** Instances that a refusal names. */
-const NAMED_MAX = 20;
 
 /** Runs participants in this process. Throws at once, with every fault, when a participant is not well defined. */
 export const createWorker = (options: WorkerOptions): Worker => {
@@ -70,247 +43,3 @@ export const createWorker = (options: WorkerOptions): Worker => {
     },
   };
 };
-
-/** Every topic the participant reads or writes. */
-export const topicsOf = (participant: ParticipantDefinition, contexts: readonly string[], names: TopicNames): readonly string[] => {
-  const { writesTo } = participant;
-  return [...new Set([
-    names.deadLetters,
-    names.ops,
-    ...contexts.flatMap((context) => [names.saga(context), names.checkpoints(participant.name, context)]),
-    ...(writesTo.contexts ?? []).map((context) => names.saga(context)),
-    ...participant.entities.flatMap((entity) => [names.commands(entity.name), names.state(entity.name)]),
-    ...(writesTo.entities ?? []).map((entity) => names.commands(entity)),
-    ...[...participant.sources.map((source) => source.topic), ...(writesTo.facts ?? [])].map((topic) => names.facts(topic)),
-  ])];
-};
-
-/** Partition counts never change during a topic's life: asked once, then known without waiting. */
-export const loadPartitionCounts = async (log: EventLog, topics: readonly string[]): Promise<(topic: string) => number> => {
-  const counts = new Map(await Promise.all(topics.map(async (topic) => [topic, await log.partitionCount(topic)] as const)));
-  return (topic) => {
-    const count = counts.get(topic);
-    if (count === undefined) throw new Error(`topic ${topic} is not among those this participant declares to write to: add it to writesTo`);
-    return count;
-  };
-};
-
-/** One participant: a member of its group and the tasks of what it is assigned. */
-class ParticipantHost {
-  readonly #participant: ParticipantDefinition;
-  readonly #options: WorkerOptions;
-  readonly #counters = newCounters();
-  readonly #tasks = new Map<string, Task>();
-  readonly #restarts = new Map<string, Cancel>();
-  readonly #attempts = new Map<string, number>();
-  readonly #care = new Map<string, Care>();
-  #assigned = new Set<string>();
-  /** The group has said what is ours, even where that is nothing. */
-  #hasAssignment = false;
-  #membership: Membership | null = null;
-  /** When the first join was asked for. */
-  #joinedAtMs = 0;
-  #environment: TaskEnvironment | null = null;
-  #isStopped = false;
-  readonly #catalogue: ReturnType<typeof catalogueOf>;
-  readonly #decoding: SharedDecoding;
-
-  constructor(participant: ParticipantDefinition, options: WorkerOptions, decoding: SharedDecoding) {
-    this.#participant = participant;
-    this.#decoding = decoding;
-    this.#options = options;
-    this.#catalogue = catalogueOf(participant);
-  }
-
-  get name(): string {
-    return this.#participant.name;
-  }
-
-  async recover(): Promise<readonly string[]> {
-    const keys = [...this.#tasks].filter(([, task]) => task instanceof SagaTask).map(([key]) => key);
-    await Promise.all(keys.map(async (key) => {
-      await this.#stopTask(key);
-      const at = key.lastIndexOf('/');
-      await this.#startTask(key, key.slice(0, at), Number(key.slice(at + 1)));
-    }));
-    return [...new Set(keys.flatMap((key) => this.#tasks.get(key)?.openIds ?? []))];
-  }
-
-  status(): ParticipantStatus {
-    const tasks = [...this.#tasks.values()];
-    return {
-      participant: this.#participant.name,
-      counters: this.#counters,
-      tasks: tasks.length,
-      liveTasks: tasks.filter((task) => task.isLive).length,
-      isReady: this.#isReady(),
-      openInstances: tasks.reduce((sum, task) => sum + (task.openCount ?? 0), 0),
-    };
-  }
-
-  #isReady(): boolean {
-    return !this.#isStopped && this.#hasAssignment && [...this.#assigned].every((key) => this.#tasks.get(key)?.isLive === true);
-  }
-
-  async start(): Promise<void> {
-    const options = this.#options;
-    const names = topicNames(options.namespace);
-    const topics = this.#topics();
-    this.#environment = {
-      log: options.log,
-      reader: options.log.reader(),
-      codec: options.codec,
-      decoding: this.#decoding,
-      clock: options.clock,
-      random: options.random,
-      names,
-      worker: options.name ?? options.random.id(),
-      logger: options.logger ?? SILENT_LOG,
-      partitionsOf: await loadPartitionCounts(options.log, topicsOf(this.#participant, this.#catalogue.contexts, names)),
-      counters: this.#counters,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
-      isConfirmedOwner: () => this.#isConfirmedOwner(),
-    };
-    // A participant that neither owns a step nor keeps an entity has nothing to be assigned.
-    if (topics.length === 0) {
-      this.#hasAssignment = true;
-      return;
-    }
-    this.#joinedAtMs = options.clock.monotonicMillis();
-    await new Promise<void>((resolve, reject) => {
-      options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
-        onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve, reject); },
-        onLost: () => { void this.#onLost(); },
-        // `onLost` follows at once and ends the tasks: a transaction under way is awaited there.
-        beforeRejoin: () => Promise.resolve(),
-      }).then((membership) => {
-        this.#membership = membership;
-        if (this.#isStopped) void membership.leave();
-      }, reject);
-    });
-    await this.#refuseRemovedVersions();
-  }
-
-  /** Whoever runs an instance to its end must know how it began. */
-  async #refuseRemovedVersions(): Promise<void> {
-    const open = [...this.#tasks.values()].flatMap((task) => (task instanceof SagaTask ? task.orphanedByRemoval : []));
-    if (open.length === 0) return;
-    await this.stop();
-    throw new Error(`participant ${this.name} lacks definition versions that still have open instances: ${open.slice(0, NAMED_MAX).join(', ')}${open.length > NAMED_MAX ? ` and ${open.length - NAMED_MAX} more` : ''}; register these versions beside the new ones until their instances have ended`);
-  }
-
-  /** Until the first join has answered there is no task that could ask. */
-  #isConfirmedOwner(): boolean {
-    const { clock, membership } = this.#options;
-    const confirmedAtMs = this.#membership?.confirmedAtMonotonicMs() ?? this.#joinedAtMs;
-    return clock.monotonicMillis() - confirmedAtMs < (membership?.sessionTimeoutMs ?? SESSION_TIMEOUT_MS);
-  }
-
-  async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    for (const cancel of this.#restarts.values()) cancel();
-    const tasks = [...this.#tasks.values()];
-    this.#tasks.clear();
-    await Promise.all(tasks.map((task) => task.stop()));
-    await this.#membership?.leave();
-  }
-
-  /** One set for all: a partition's saga, checkpoint, command and state topics belong together. */
-  #topics(): GroupToJoin['topics'] {
-    const names = topicNames(this.#options.namespace);
-    const topics = [
-      ...this.#catalogue.contexts.map((context) => names.saga(context)),
-      ...this.#participant.entities.map((entity) => names.commands(entity.name)),
-      ...this.#participant.sources.map((source) => names.facts(source.topic)),
-    ];
-    return topics.map((topic) => ({ topic, set: topic }));
-  }
-
-  async #onAssigned(assignment: Assignment): Promise<void> {
-    if (this.#isStopped) return;
-    const assigned = new Map(assignment.partitions.map((partition) => [partitionKey(partition), partition]));
-    this.#assigned = new Set(assigned.keys());
-    this.#hasAssignment = true;
-    const lost = [...this.#tasks].filter(([key]) => !assigned.has(key));
-    await Promise.all(lost.map(([key]) => this.#stopTask(key)));
-    await Promise.all([...assigned].filter(([key]) => !this.#tasks.has(key)).map(([key, { topic, partition }]) => this.#startTask(key, topic, partition)));
-  }
-
-  async #onLost(): Promise<void> {
-    this.#assigned = new Set();
-    this.#hasAssignment = false;
-    await Promise.all([...this.#tasks.keys()].map((key) => this.#stopTask(key)));
-  }
-
-  async #stopTask(key: string): Promise<void> {
-    const task = this.#tasks.get(key);
-    this.#tasks.delete(key);
-    this.#restarts.get(key)?.();
-    this.#restarts.delete(key);
-    await task?.stop();
-  }
-
-  async #startTask(key: string, topic: string, partition: number): Promise<void> {
-    if (this.#isStopped || !this.#assigned.has(key) || this.#environment === null) return;
-    const at = { key, topic, partition };
-    const task: Task | null = this.#createTask(this.#environment, topic, partition, (end) => { if (task !== null) this.#onEnd(at, task, end); });
-    if (task === null) return;
-    this.#tasks.set(key, task);
-    try {
-      await task.start();
-    } catch (error) {
-      // A question to the log that stays without answer ends the takeover, never the process.
-      if (this.#tasks.get(key) !== task) return;
-      await task.stop().catch(() => undefined);
-      return this.#onEnd(at, task, { code: 'READ_ERROR', message: messageOf(error) });
-    }
-    if (task.isLive) this.#attempts.delete(key);
-  }
-
-  #createTask(environment: TaskEnvironment, topic: string, partition: number, onEnd: (end: TaskEnd) => void): Task | null {
-    const { names } = environment;
-    const common = { environment, participant: this.#participant.name, partition, onEnd };
-    const context = this.#catalogue.contexts.find((candidate) => names.saga(candidate) === topic);
-    if (context !== undefined) return new SagaTask({ ...common, context, catalogue: this.#catalogue, observer: this.#participant.observer ?? {} });
-    const entity = this.#participant.entities.find((candidate) => names.commands(candidate.name) === topic);
-    if (entity !== undefined) return new EntityTask({ ...common, definition: entity, care: this.#careOf(topic, partition) });
-    const source = this.#participant.sources.find((candidate) => names.facts(candidate.topic) === topic);
-    return source === undefined ? null : new SourceTask({ ...common, definition: source });
-  }
-
-  /** What one task of the partition found out, the next one heeds. */
-  #careOf(topic: string, partition: number): Care {
-    const key = partitionKey({ topic, partition });
-    const care = this.#care.get(key) ?? { untilOffset: 0 };
-    this.#care.set(key, care);
-    return care;
-  }
-
-  /** A new takeover, with back-off, if the group has confirmed since that the partition is still ours. */
-  #onEnd({ key, topic, partition }: { readonly key: string; readonly topic: string; readonly partition: number }, task: Task, end: TaskEnd): void {
-    // Stopped meanwhile, or replaced by a later one: its end is nobody's any more.
-    if (this.#tasks.get(key) !== task) return;
-    this.#tasks.delete(key);
-    const { logger } = this.#options;
-    logger?.warn('task ended', { participant: this.#participant.name, partition: key, code: end.code, message: end.message });
-    if (this.#isStopped || end.code === 'WATERMARK_LOST') {
-      if (end.code === 'WATERMARK_LOST') logger?.error(end.message, { partition: key });
-      return;
-    }
-    const attempts = (this.#attempts.get(key) ?? 0) + 1;
-    this.#attempts.set(key, attempts);
-    this.#restartLater({ key, topic, partition, endedAtMs: this.#options.clock.monotonicMillis(), isFenced: end.code === 'FENCED' || end.code === 'SUPERSEDED', attempts });
-  }
-
-  #restartLater(ended: { readonly key: string; readonly topic: string; readonly partition: number; readonly endedAtMs: number; readonly isFenced: boolean; readonly attempts: number }): void {
-    const delayMs = Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** Math.min(ended.attempts - 1, 10));
-    this.#restarts.set(ended.key, this.#options.clock.after(delayMs, () => {
-      this.#restarts.delete(ended.key);
-      if (this.#isStopped || !this.#assigned.has(ended.key) || this.#tasks.has(ended.key)) return;
-      const isConfirmed = !ended.isFenced || (this.#membership?.confirmedAtMonotonicMs() ?? 0) > ended.endedAtMs;
-      if (isConfirmed) void this.#startTask(ended.key, ended.topic, ended.partition);
-      else this.#restartLater(ended);
-    }));
-  }
-}
