@@ -171,12 +171,14 @@ test('the account is asked for again after a fill: the next decision is made on 
   expect(world.payload(id, 'orchestrator.trade.requested')).toMatchObject({ buyingPower: '999000' });
 });
 
-test('SC-A1-9: the deadline passes while the broker is silent: the order is stopped and undone, the cycle fails by time-out', async () => {
+test('M.Q: an order that nobody fills within its limit is cancelled, and its cycle fails for that reason', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.script = () => [];
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.submitted', 'trade.order.acknowledged', 'trade.order.cancelled', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
+  expect(world.payload(id, 'trade.order.cancelled')).toMatchObject({ reason: 'timeout', cumQty: '0' });
+  expect(world.payload(id, 'orchestrator.cycle.failed')).toMatchObject({ failedStep: 'trade', reason: expect.stringMatching(/^cancelled_at_limit/) });
   expect(await world.violations()).toEqual([]);
 });
 
