@@ -1,4 +1,4 @@
-import { allDataTypes, allEventTypes, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent, topicDeclarations } from '#contracts';
+import { allDataTypes, allEventTypes, entityState, type EntityState, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent, topicDeclarations } from '#contracts';
 import { createAiDecision, type ModelGateway, type ModelOutcome } from '#participants/ai-decision';
 import { createAnalytics } from '#participants/analytics';
 import { createBrokerConnections } from '#participants/broker-connections';
@@ -15,7 +15,7 @@ import { type AiDecision, type AiDecisionLimits, buildAiDecision, DEFAULT_AI_LIM
 import { buildOrderExecution, DEFAULT_LIMITS, type OrderExecution, type OrderExecutionLimits, orderExecution } from '#sagas/order-execution';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { createSimulatedBroker, type SimulatedBroker } from './simulated-broker.ts';
-import { domainOf, statusOf } from './trading-events.ts';
+import { domainOf, duplicatesOf, metadataFaults, statusOf } from './trading-events.ts';
 
 // Every participant of the trading context on the in-memory log, in simulated time, with a broker and two models.
 
@@ -238,6 +238,17 @@ export class TradingWorld {
     return { records, codec: this.#openCodec };
   }
 
+  /** What an entity wrote of its keys, oldest first. */
+  statesOf(entity: string): readonly { readonly key: string; readonly state: unknown }[] {
+    const { records, codec } = this.stored();
+    return records.filter(({ topic, value }) => topic === names.state(entity) && value !== null).flatMap(({ value }) => {
+      const decoded = codec.decode(value ?? new Uint8Array());
+      if (decoded.status !== 'decoded' || decoded.type !== entityState.name) return [];
+      const { key, state } = decoded.payload() as EntityState;
+      return [{ key, state: codec.decodeData(state).value }];
+    });
+  }
+
   of(correlationId: string): readonly AuditedRecord[] {
     return this.records().filter((record) => record.envelope.correlationId === correlationId);
   }
@@ -265,11 +276,13 @@ export class TradingWorld {
     }
   }
 
-  /** Every invariant that the records alone can tell. */
+  /** Every invariant that the records alone can tell; complete metadata (A9.1) and nothing told twice among them. */
   async violations(): Promise<readonly string[]> {
     await this.clock.advance(2_000);
     const played: readonly SagaDefinition[] = [signalToExecution, this.#aiDecision, this.#orderExecution];
     const { violations } = verifyRecords(this.records(), { definitions: (type, version) => played.find((saga) => saga.type === type && saga.version === version), isFinished: true });
-    return violations.map(({ invariant, instance, message }) => `${invariant} ${instance ?? ''}: ${message}`);
+    const sagas = Map.groupBy(this.records().filter(({ envelope }) => envelope.correlationId !== null), ({ envelope }) => envelope.correlationId);
+    const faults = [...sagas.values()].flatMap((records) => [...metadataFaults(records), ...duplicatesOf(records)]);
+    return [...violations.map(({ invariant, instance, message }) => `${invariant} ${instance ?? ''}: ${message}`), ...faults];
   }
 }
