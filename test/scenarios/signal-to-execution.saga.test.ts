@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
+import { defineSaga } from '#saga-core';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { serverError as SERVER_ERROR } from '../support/simulated-broker.ts';
 import { DECIDED, EXECUTED, failuresOf, isCausedBy, numbersOf, REFUSED_NUMBERS } from '../support/trading-events.ts';
@@ -177,6 +178,19 @@ test('a cycle that ended frees its symbol, and the next one knows the position',
   expect(world.payload(id, 'orchestrator.analysis.requested')).toMatchObject({ positionSnapshot: { qty: '10', avgPrice: '100' }, closes: ['100', '105'] });
   expect(world.payload(id, 'orchestrator.trade.requested')).toMatchObject({ side: 'sell', qty: '10' });
   expect(world.payload(id, 'trade.position.updated')).toMatchObject({ prevQty: '10', qty: '0' });
+});
+
+test('a cycle whose start is refused frees its symbol: the next quote begins one', async () => {
+  const validate = ({ triggerEventId }: { readonly triggerEventId: string }): readonly string[] => (triggerEventId === 'q1' ? ['not today'] : []);
+  const world = await TradingWorld.open(1, { cycle: defineSaga({ ...signalToExecution, validate }) });
+  const refused = await world.quote('q1');
+  await world.until(refused, 'REFUSED');
+  expect(world.payload(refused, 'chorus.SagaRefused')).toEqual({ sagaType: 'signal_to_execution', faults: ['not today'] });
+  expect(world.domain(refused)).toEqual(['orchestrator.cycle.started']);
+  await world.clock.advance(1_000);
+  const next = await world.quote('q2');
+  await world.until(next, 'COMPLETED');
+  expect(world.domain(next)).toEqual([...DECIDED, ...EXECUTED]);
 });
 
 test('the account is asked for again after a fill: the next decision is made on the cash that is left', async () => {

@@ -13,7 +13,7 @@ import {
 } from '#saga-core/testing';
 import { type AiDecision, type AiDecisionLimits, buildAiDecision, DEFAULT_AI_LIMITS } from '#sagas/ai-decision';
 import { buildOrderExecution, DEFAULT_LIMITS, type OrderExecution, type OrderExecutionLimits, orderExecution } from '#sagas/order-execution';
-import { signalToExecution } from '#sagas/signal-to-execution';
+import { signalToExecution, type SignalToExecution } from '#sagas/signal-to-execution';
 import { createSimulatedBroker, type SimulatedBroker } from './simulated-broker.ts';
 import { domainOf, duplicatesOf, metadataFaults, statusOf } from './trading-events.ts';
 
@@ -47,8 +47,8 @@ const createModel = (provider: string, clock: Clock): SimulatedModel => {
 
 const LIMITS = { maxOrderValue: '50000', maxPositionValue: '100000', maxExposure: '1000000', minConfidence: 0, maxOrdersPerMinute: 0, priceCollarPercent: '0' };
 
-/** Limits of the sagas inside a cycle; those not named are the defaults. */
-export type WorldLimits = { readonly order?: Partial<OrderExecutionLimits>; readonly decision?: Partial<AiDecisionLimits> };
+/** Another definition of the cycle, other limits of the sagas inside it; what is not named is the default. */
+export type WorldChanges = { readonly cycle?: SignalToExecution; readonly order?: Partial<OrderExecutionLimits>; readonly decision?: Partial<AiDecisionLimits> };
 
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
 
@@ -63,6 +63,7 @@ export class TradingWorld {
   readonly #registry = createMemorySchemaRegistry();
   readonly #decoded = new Map<string, AuditedRecord>();
   readonly #quoteTimes = new Map<string, number>();
+  readonly #signalToExecution: SignalToExecution;
   readonly #orderExecution: OrderExecution;
   readonly #aiDecision: AiDecision;
   #codec: Codec | null = null;
@@ -71,16 +72,17 @@ export class TradingWorld {
   #worker: Worker | null = null;
   #workerNumber = 0;
 
-  private constructor(seed: number, limits: WorldLimits) {
-    this.#orderExecution = buildOrderExecution({ ...DEFAULT_LIMITS, ...limits.order });
-    this.#aiDecision = buildAiDecision({ ...DEFAULT_AI_LIMITS, ...limits.decision });
+  private constructor(seed: number, changes: WorldChanges) {
+    this.#signalToExecution = changes.cycle ?? signalToExecution;
+    this.#orderExecution = buildOrderExecution({ ...DEFAULT_LIMITS, ...changes.order });
+    this.#aiDecision = buildAiDecision({ ...DEFAULT_AI_LIMITS, ...changes.decision });
     this.#random = createSimulatedRandom(seed);
     this.#cluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster') });
   }
 
   /** The seed decides how the network delays, and so how symbols interleave. */
-  static async open(seed = 1, limits: WorldLimits = {}): Promise<TradingWorld> {
-    const world = new TradingWorld(seed, limits);
+  static async open(seed = 1, changes: WorldChanges = {}): Promise<TradingWorld> {
+    const world = new TradingWorld(seed, changes);
     for (const topic of new Set([...world.#participants().flatMap((participant) => topicsOf(participant, ['trading'], names)), ...topicDeclarations.map((topic) => `${NAMESPACE}.${topic.name}`)])) {
       world.#cluster.createTopic({ name: topic, partitionCount: PARTITION_COUNT, cleanup: topic.endsWith('.state') || topic.includes('.checkpoints.') ? 'compact' : 'delete' });
     }
@@ -132,10 +134,10 @@ export class TradingWorld {
 
   #participants(clock: Clock = this.clock): readonly ParticipantDefinition[] {
     const log = this.#log;
-    const [order, decision] = [this.#orderExecution, this.#aiDecision];
+    const [cycle, order, decision] = [this.#signalToExecution, this.#orderExecution, this.#aiDecision];
     const watchList = SYMBOLS.map((symbol) => ({ symbol, accountId: 'acc', brokerConnectionId: 'conn' }));
     return [
-      createOrchestrator({ watchList, riskLimits: LIMITS, log, orderExecution: order }),
+      createOrchestrator({ watchList, riskLimits: LIMITS, log, signalToExecution: cycle, orderExecution: order }),
       createAiDecision({ providers: [this.primary, this.fallback], clock, log, aiDecision: decision }),
       createTradingEngine({ brokerOf: () => this.broker, accounts: [{ accountId: 'acc', userId: 'user', isVirtual: false }], clock, log, orderExecution: order }),
       createBrokerConnections({ connections: [{ brokerConnectionId: 'conn', watchedSymbols: SYMBOLS }], venueOf: () => ({ name: 'simulated', gateway: this.broker, stream: this.broker }), clock, log }),
@@ -279,7 +281,7 @@ export class TradingWorld {
   /** Every invariant that the records alone can tell; complete metadata (A9.1) and nothing told twice among them. */
   async violations(): Promise<readonly string[]> {
     await this.clock.advance(2_000);
-    const played: readonly SagaDefinition[] = [signalToExecution, this.#aiDecision, this.#orderExecution];
+    const played: readonly SagaDefinition[] = [this.#signalToExecution, this.#aiDecision, this.#orderExecution];
     const { violations } = verifyRecords(this.records(), { definitions: (type, version) => played.find((saga) => saga.type === type && saga.version === version), isFinished: true });
     const sagas = Map.groupBy(this.records().filter(({ envelope }) => envelope.correlationId !== null), ({ envelope }) => envelope.correlationId);
     const faults = [...sagas.values()].flatMap((records) => [...metadataFaults(records), ...duplicatesOf(records)]);
