@@ -255,6 +255,33 @@ test('M.F: a bust after the end changes nothing and is an error for a person', a
   expect(world.records()).toHaveLength(before);
 });
 
+test('M.F: whenever a bust comes after the last fill, it undoes all of it, or the result was booked before and a person is told', async () => {
+  const seen = new Set<string>();
+  for (let afterMs = 0; afterMs <= 60; afterMs += 2) {
+    const world = await TradingWorld.open();
+    world.broker.behaviour.script = () => [{ afterMs: 20, fill: '10', price: '100' }, { afterMs: 20 + afterMs, bust: 0 }];
+    world.order({ decisionId: 'dec-1' });
+    await world.clock.runUntil(() => world.status('m-1') !== null, 60_000);
+    expect(await held(world)).toEqual(world.status('m-1') === 'COMPLETED' ? [...ACKNOWLEDGED, ...FILLED, ...BOOKED] : expect.arrayContaining(['trade.position.rolled_back', 'orchestrator.decision.updated', FAILED]));
+    const isBooked = world.domain('m-1').includes('analytics.pnl.recorded');
+    const bustAt = world.of('m-1').findIndex(({ type, payload }) => type === 'chorus.BrokerObservationRecorded' && (payload as BrokerObservationRecorded).kind === 'bust');
+    const position = world.statesOf('positions').at(-1)?.state;
+    seen.add(`${world.status('m-1') ?? ''}${isBooked ? ' booked' : ''}`);
+    if (world.status('m-1') === 'COMPLETED') {
+      // Behind the booking the watch may have answered already, though its answer was not committed yet.
+      const bookedAt = world.of('m-1').findIndex(({ type }) => type === 'analytics.pnl.recorded');
+      expect({ afterMs, isLate: bustAt === -1 || bustAt > bookedAt, position }).toMatchObject({ afterMs, isLate: true, position: { qty: '10' } });
+      expect(world.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)).toMatchObject([{ executionId: 'b1-x1', clientOrderId: 'm-1.submit_order' }]);
+    } else {
+      expect({ afterMs, position }).toMatchObject({ afterMs, position: { qty: '0', executions: [] } });
+      expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ reason: 'fill_busted: b1-x1', filledQty: '0', positionKept: false });
+      expect(world.domain('m-1').includes('analytics.pnl.reversed')).toBe(isBooked);
+    }
+  }
+  // Else the times above missed what this is about.
+  expect([...seen].toSorted()).toEqual(['COMPLETED booked', 'FAILED', 'FAILED booked']);
+}, 60_000);
+
 test('SC-M-13: partly filled, then cancelled: the fill is kept', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.script = () => [{ afterMs: 20, fill: '4', price: '100' }, { afterMs: 21, end: 'cancelled' }];
