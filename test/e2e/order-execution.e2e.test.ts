@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import {
-  type BuyingPowerState, orderExecutionCompleted, orderExecutionFailed, reportConnectionCommand, tradeOrderAcknowledged, tradeOrderCancelled, tradeOrderRejected, tradePositionRolledBack,
+  analyticsPnlRecorded, type BrokerObservationRecorded, type BuyingPowerState, type ObserveBrokerCommand, observeBrokerCommand, orchestratorDecisionUpdated, orderExecutionCompleted, orderExecutionFailed, orderPlacedEvent,
+  type PositionState, reportConnectionCommand, tradeOrderAcknowledged, tradeOrderCancelled, tradeOrderFilled, tradeOrderRejected, tradeOrderSubmitted, tradePositionRolledBack, tradePositionUpdated,
 } from '#contracts';
 import { orderExecution } from '#sagas/order-execution';
 import { eventually } from '../support/stage/eventually.ts';
@@ -13,6 +14,8 @@ import { tradingScenarios } from '../support/trading-scenarios.ts';
 
 // The order execution saga over real sockets: Kafka, registry, PostgreSQL and the broker's simulator. Each order is started on its own.
 
+/** Longer than the stream takes to tell of a fill, shorter than the call may take. */
+const LOOK_UP_HELD_MS = 1_000;
 const INACTIVE = laneOf('SC-M-3a');
 const { scenario } = tradingScenarios({
   prepare: async ({ alpaca }) => { await alpaca.send('POST', 'account', { key_id: INACTIVE.keyId, status: 'ACCOUNT_CLOSED' }); },
@@ -22,7 +25,16 @@ scenario('SC-M-1: placed, submitted, acknowledged, filled, booked', async (run) 
   const id = await run.place();
   await run.until(id, 'COMPLETED');
   expect(run.domain(id)).toEqual(ORDER_EXECUTED);
-  expect(run.payload(id, orderExecutionCompleted)).toMatchObject({ filledQty: '10', avgPrice: '100', realizedPnl: '0' });
+  const [orderId, positionId] = [`ord-${id}`, `pos-${run.lane.accountId}:${run.lane.symbol}`];
+  const [placed] = await run.stage.alpaca.orders(run.lane.keyId);
+  expect(placed).toMatchObject({ client_order_id: `${id}.submit_order`, symbol: run.lane.symbol, status: 'filled', qty: '10', filled_qty: '10' });
+  const order_id = placed?.id;
+  expect(run.payload(id, tradeOrderSubmitted)).toMatchObject({ orderId, order_id, clientOrderId: `${id}.submit_order`, symbol: run.lane.symbol, side: 'buy', qty: '10', orderType: 'market' });
+  expect(run.payload(id, tradeOrderAcknowledged)).toMatchObject({ orderId, order_id });
+  expect(run.payload(id, tradeOrderFilled)).toMatchObject({ orderId, order_id, filledQty: '10', avgPrice: '100' });
+  expect(run.payload(id, tradePositionUpdated)).toMatchObject({ positionId, prevQty: '0', prevAvgPrice: '0', qty: '10', avgPrice: '100', orderId });
+  expect(run.payload(id, analyticsPnlRecorded)).toMatchObject({ positionId, orderId, symbol: run.lane.symbol, realizedPnl: '0', currency: 'USD' });
+  expect(run.payload(id, orderExecutionCompleted)).toEqual({ orderId, order_id, filledQty: '10', avgPrice: '100', positionId, realizedPnl: '0', unrealizedPnl: '0' });
   expect([(await run.posts()).length, (await run.cancels()).length]).toEqual([1, 0]);
 });
 
@@ -33,6 +45,8 @@ scenario('SC-M-2: partial fills each move the position; quantity and average are
   await run.until(id, 'COMPLETED');
   expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...PARTLY, ...FILLED, ...BOOKED]);
   expect(run.payload(id, orderExecutionCompleted)).toMatchObject({ filledQty: '10', avgPrice: '101.3' });
+  const figures = run.of(id).filter(({ type }) => type === tradePositionUpdated.name).map(({ payload }) => payload);
+  expect(figures).toMatchObject([{ prevQty: '0', qty: '2', avgPrice: '100' }, { prevQty: '2', qty: '5', avgPrice: '100.6' }, { prevQty: '5', qty: '10', avgPrice: '101.3' }]);
   expect(await run.posts()).toHaveLength(1);
 });
 
@@ -40,7 +54,10 @@ type Run = Parameters<Parameters<typeof scenario>[1]>[0];
 const refusedBeforeSending = async (run: Run, id: string, reason: string): Promise<void> => {
   await run.until(id, 'FAILED');
   expect(run.domain(id)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', ORDER_FAILED]);
-  expect(run.payload(id, tradeOrderRejected)).toMatchObject({ source: 'pre_trade', reason });
+  const { decisionId } = run.payload(id, orderPlacedEvent) ?? {};
+  expect(run.payload(id, tradeOrderRejected)).toEqual({ orderId: `ord-${id}`, decisionId, source: 'pre_trade', httpStatus: null, brokerCode: null, reason });
+  expect(run.payload(id, orchestratorDecisionUpdated)).toEqual({ decisionId, executed: false, reason: `rejected_pre_trade: ${reason}` });
+  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ failedStep: 'validate_order', reason: `rejected_pre_trade: ${reason}`, filledQty: '0', positionKept: false });
   const [posts, cancels, lookups] = await Promise.all([run.posts(), run.cancels(), run.lookups(id)]);
   expect([...posts, ...cancels, ...lookups]).toEqual([]);
 };
@@ -129,16 +146,30 @@ scenario('SC-M-9: with the stream down, polls tell the same', async (run) => {
   // The stream is every account's: nobody else may need it meanwhile.
 }, { wave: 1 });
 
-scenario('SC-M-10: a fill seen by stream and by poll is one fill', async (run) => {
-  // Open for longer than the silence after which the connection asks for the order: the first fill is then told again by the poll.
+/** What the connection was asked to record of an execution: whether stream or poll told of it, in order. */
+const heardOf = (run: Run, executionId: string): readonly string[] =>
+  run.stage.records('entities.connections.commands').filter(({ type }) => type === observeBrokerCommand.name).map(({ payload }) => payload as ObserveBrokerCommand)
+    .filter((report) => report.executionId === executionId).map(({ body }) => (JSON.parse(body) as { readonly via: string }).via);
+
+scenario('SC-M-10: the final fill seen by stream and by poll is one fill', async (run) => {
+  // Open for longer than the silence after which the connection asks for the order. The answer to its look-up is held back until the
+  // stream has told of the final fill, which the list of fills, asked for next, then tells again.
   await run.stage.alpaca.send('POST', 'fill-scripts', { symbol: run.lane.symbol, script: [{ afterMillis: 20, qty: '4', price: '100' }] });
   const id = await run.place();
-  await run.untilDomain(id, 'trade.order.partially_filled');
-  await run.polled(id);
+  await run.stage.alpaca.send('POST', 'faults', { route: 'find_order', key: `${id}.submit_order`, fault: { delay_millis: LOOK_UP_HELD_MS } });
+  await eventually(async () => (await run.lookups(id)).length > 0, 'a look-up under way');
   await run.stage.alpaca.send('POST', 'orders/step', { key_id: run.lane.keyId, key: `${id}.submit_order`, step: { qty: 'rest', price: '100' } });
   await run.until(id, 'COMPLETED');
+  const { executionId } = run.payload(id, tradeOrderFilled) ?? { executionId: '' };
+  await run.stage.collector.until(() => heardOf(run, executionId).length === 2, () => `stream and poll told of ${executionId}: ${heardOf(run, executionId).join(', ')}`);
+  expect(heardOf(run, executionId)).toEqual(['stream', 'poll']);
+  // Behind the poll's report lies whatever it could have set off.
+  const later = await run.place({}, idBeside(id));
+  await run.until(later, 'COMPLETED');
   expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...FILLED, ...BOOKED]);
+  expect(run.of(id).filter(({ type, envelope }) => type === 'chorus.BrokerObservationRecorded' && envelope.stepItem === executionId)).toHaveLength(1);
   expect(run.payload(id, orderExecutionCompleted)).toMatchObject({ filledQty: '10' });
+  expect(run.stage.stateOf<PositionState>('positions', `${run.lane.accountId}:${run.lane.symbol}`)).toMatchObject({ qty: '20' });
 });
 
 scenario('SC-M-11a: a fill larger than the order is refused: nothing is applied, a person is told', async (run) => {
@@ -146,8 +177,11 @@ scenario('SC-M-11a: a fill larger than the order is refused: nothing is applied,
   const id = await run.place();
   await run.until(id, 'FAILED');
   expect(run.domain(id)).toEqual([...ACKNOWLEDGED, ORDER_FAILED]);
-  expect(run.of(id)).toContainEqual(expect.objectContaining({ type: 'chorus.BrokerObservationRecorded', envelope: expect.objectContaining({ stepName: 'update_position' }) }));
-  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ reason: expect.stringMatching(/^fill_rejected/), positionKept: false });
+  const observed = run.of(id).filter(({ type, envelope }) => type === 'chorus.BrokerObservationRecorded' && envelope.stepName === 'update_position').map(({ payload }) => (payload as BrokerObservationRecorded).body);
+  expect(observed.map((body) => JSON.parse(body) as unknown)).toMatchObject([{ kind: 'fill', fill: { qty: '11', price: '100' } }]);
+  expect(run.payload(id, orderExecutionFailed)).toMatchObject({ failedStep: 'update_position', reason: expect.stringMatching(/^fill_rejected: OVERFILL/), filledQty: '0', positionKept: false });
+  // The position's entity saw the fill, and has nothing.
+  expect(run.stage.stateOf<PositionState>('positions', `${run.lane.accountId}:${run.lane.symbol}`)).toMatchObject({ qty: '0', executions: [] });
   expect(run.stage.lines).toContainEqual(expect.objectContaining({ level: 'error', message: expect.stringMatching(/^the position refused a fill/), fields: expect.objectContaining({ sagaId: id }) }));
 });
 

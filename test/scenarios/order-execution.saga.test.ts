@@ -1,11 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { reportConnectionCommand } from '#contracts';
+import { type BrokerObservationRecorded, forgetOrderCommand, type ObserveBrokerCommand, observeBrokerCommand, reportConnectionCommand } from '#contracts';
 import { orderExecution } from '#sagas/order-execution';
 import { serverError } from '../support/simulated-broker.ts';
 import { ACKNOWLEDGED, BOOKED, FILLED, ORDER_FAILED as FAILED, PARTLY } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
 // The order execution saga with every participant on the in-memory log, in simulated time, each order started on its own.
+
+/** By then the connection has asked for its account once more. */
+const ACCOUNT_ASKED_AGAIN_MS = 65_000;
 
 const posts = (world: TradingWorld): number => world.broker.calls.filter((call) => call === 'POST').length;
 const deletes = (world: TradingWorld): number => world.broker.calls.filter((call) => call === 'DELETE').length;
@@ -19,7 +22,16 @@ test('SC-M-1: placed, submitted, acknowledged, filled, booked', async () => {
   world.order();
   await world.until('m-1', 'COMPLETED');
   expect(await held(world)).toEqual([...ACKNOWLEDGED, ...FILLED, ...BOOKED]);
-  expect(world.payload('m-1', 'chorus.OrderExecutionCompleted')).toMatchObject({ filledQty: '10', avgPrice: '100', realizedPnl: '0' });
+  const [orderId, order_id, positionId] = ['ord-m-1', 'b1', 'pos-acc:AAPL'];
+  expect(world.payload('m-1', 'trade.order.submitted')).toMatchObject({ orderId, order_id, clientOrderId: 'm-1.submit_order', decisionId: null, symbol: 'AAPL', side: 'buy', qty: '10', orderType: 'market' });
+  expect(world.payload('m-1', 'trade.order.acknowledged')).toMatchObject({ orderId, order_id, acknowledgedVia: 'stream' });
+  expect(world.payload('m-1', 'trade.order.filled')).toMatchObject({ orderId, order_id, executionId: 'b1-x1', filledQty: '10', avgPrice: '100', commission: '0' });
+  expect(world.payload('m-1', 'trade.position.updated')).toEqual({
+    positionId, accountId: 'acc', symbol: 'AAPL', prevQty: '0', prevAvgPrice: '0', qty: '10', avgPrice: '100', orderId, executionId: 'b1-x1', fillQty: '10', fillPrice: '100',
+  });
+  expect(world.payload('m-1', 'analytics.pnl.recorded')).toEqual({ positionId, orderId, symbol: 'AAPL', realizedPnl: '0', unrealizedPnl: '0', currency: 'USD' });
+  expect(world.payload('m-1', 'chorus.OrderExecutionCompleted')).toEqual({ orderId, order_id, filledQty: '10', avgPrice: '100', positionId, realizedPnl: '0', unrealizedPnl: '0' });
+  expect([posts(world), deletes(world)]).toEqual([1, 0]);
   expect(world.of('m-1').find((record) => record.type === 'trade.position.updated')?.envelope).toMatchObject({ sagaType: 'order_execution', subSaga: null, step: 5, subStep: null, totalSteps: 6 });
 });
 
@@ -50,14 +62,33 @@ test.each([
   expect(world.broker.calls).toEqual([]);
 });
 
+/** Of an order with a decision and of one without: refused before anything is sent. */
+const expectRefused = async (world: TradingWorld, reason: string): Promise<void> => {
+  world.order({ decisionId: 'dec-1' });
+  world.order({}, 'm-2');
+  await world.until('m-1', 'FAILED');
+  await world.until('m-2', 'FAILED');
+  expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', FAILED]);
+  expect(world.domain('m-2')).toEqual(['OrderPlacedEvent', 'trade.order.rejected', FAILED]);
+  const failure = `rejected_pre_trade: ${reason}`;
+  expect(world.payload('m-1', 'trade.order.rejected')).toEqual({ orderId: 'ord-m-1', decisionId: 'dec-1', source: 'pre_trade', httpStatus: null, brokerCode: null, reason });
+  expect(world.payload('m-2', 'trade.order.rejected')).toEqual({ orderId: 'ord-m-2', decisionId: null, source: 'pre_trade', httpStatus: null, brokerCode: null, reason });
+  expect(world.payload('m-1', 'orchestrator.decision.updated')).toEqual({ decisionId: 'dec-1', executed: false, reason: failure });
+  expect(world.payload('m-2', 'chorus.OrderExecutionFailed')).toEqual({ orderId: 'ord-m-2', failedStep: 'validate_order', reason: failure, compensated: [], filledQty: '0', positionKept: false });
+  expect(world.broker.calls).toEqual([]);
+};
+
+test('SC-M-3a: of an inactive account nothing is sent', async () => {
+  const world = await TradingWorld.open();
+  world.broker.behaviour.isAccountActive = false;
+  await world.clock.advance(ACCOUNT_ASKED_AGAIN_MS);
+  await expectRefused(world, 'ACCOUNT_INACTIVE');
+});
+
 test('SC-M-3d: without a connection nothing is sent', async () => {
   const world = await TradingWorld.open();
   await world.command('connections', 'conn', reportConnectionCommand, { status: 'DISCONNECTED', reason: 'by the user' });
-  world.order();
-  await world.until('m-1', 'FAILED');
-  expect(await held(world)).toEqual(['OrderPlacedEvent', 'trade.order.rejected', FAILED]);
-  expect(world.payload('m-1', 'trade.order.rejected')).toMatchObject({ reason: 'CONNECTION_NOT_CONNECTED' });
-  expect(world.broker.calls).toEqual([]);
+  await expectRefused(world, 'CONNECTION_NOT_CONNECTED');
 });
 
 test('SC-M-4: a refusal of the broker is never repeated', async () => {
@@ -135,13 +166,47 @@ test('SC-M-9: with the stream down, polls tell the same', async () => {
   expect(world.payload('m-1', 'trade.order.acknowledged')).toMatchObject({ acknowledgedVia: 'poll' });
 });
 
-test('SC-M-10: a fill seen by stream and by poll is one fill', async () => {
+/** What the connection was asked to record of an order, in its order: how it heard of the execution, and the order's end. */
+const heardOf = (world: TradingWorld, executionId: string): readonly string[] => {
+  const { records, codec } = world.stored();
+  return records.filter(({ topic, value }) => topic.endsWith('entities.connections.commands') && value !== null).flatMap(({ value }) => {
+    const decoded = codec.decode(value ?? new Uint8Array());
+    if (decoded.status !== 'decoded') return [];
+    if (decoded.type === forgetOrderCommand.name) return ['forgotten'];
+    if (decoded.type !== observeBrokerCommand.name) return [];
+    const { body, executionId: told } = decoded.payload() as ObserveBrokerCommand;
+    return told === executionId ? [(JSON.parse(body) as { readonly via: string }).via] : [];
+  });
+};
+
+test.each([
+  ['the stream and then a poll', 0, ['stream', 'poll', 'forgotten']],
+  ['a poll and then the stream', 5, ['poll', 'stream', 'forgotten']],
+] as const)('SC-M-10: the final fill told by %s is one fill', async (_name, streamLagMs, heard) => {
+  const world = await TradingWorld.open();
+  Object.assign(world.broker.behaviour, { script: () => [{ afterMs: 20, fill: '4', price: '100' }] });
+  world.order();
+  await world.clock.runUntil(() => world.domain('m-1').includes('trade.order.partially_filled'), 20_000);
+  Object.assign(world.broker.behaviour, { streamLagMs, fillAtLookup: { qty: '6', price: '105' } });
+  await world.until('m-1', 'COMPLETED');
+  expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...FILLED, ...BOOKED]);
+  // Both told of it while the order was open: neither came too late to be taken for a fill.
+  expect(heardOf(world, 'b1-x2')).toEqual(heard);
+  const observed = world.of('m-1').filter(({ type, envelope }) => type === 'chorus.BrokerObservationRecorded' && envelope.stepItem === 'b1-x2');
+  expect(observed.map(({ payload }) => (JSON.parse((payload as BrokerObservationRecorded).body) as { readonly via: string }).via)).toEqual(heard.slice(0, 1));
+  const filled = world.of('m-1').filter(({ type }) => type === 'trade.order.filled').map(({ payload }) => payload);
+  expect(filled).toMatchObject([{ executionId: 'b1-x2', filledQty: '10', avgPrice: '103' }]);
+  expect(world.payload('m-1', 'chorus.OrderExecutionCompleted')).toMatchObject({ filledQty: '10', avgPrice: '103' });
+});
+
+test('SC-M-10: a fill told by the stream and, the silence after it being long, by a poll is one fill', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.script = () => [{ afterMs: 20, fill: '4', price: '100' }, { afterMs: 20_000, fill: '6', price: '100' }];
   world.order();
   await world.until('m-1', 'COMPLETED');
   expect(world.broker.calls).toContain('GET fills');
   expect(await held(world)).toEqual([...ACKNOWLEDGED, ...PARTLY, ...FILLED, ...BOOKED]);
+  expect(world.of('m-1').filter(({ type, envelope }) => type === 'chorus.BrokerObservationRecorded' && envelope.stepItem === 'b1-x1')).toHaveLength(1);
 });
 
 test('SC-M-11a: a fill larger than the order is refused: nothing is applied', async () => {
@@ -150,8 +215,13 @@ test('SC-M-11a: a fill larger than the order is refused: nothing is applied', as
   world.order();
   await world.until('m-1', 'FAILED');
   expect(await held(world)).toEqual([...ACKNOWLEDGED, FAILED]);
-  expect(world.lines.some((line) => line.level === 'error' && line.message.startsWith('the position refused a fill'))).toBe(true);
-  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ reason: expect.stringMatching(/^fill_rejected/), positionKept: false });
+  const reason = 'fill_rejected: OVERFILL, execution b1-x1 of order ord-m-1: buy 11 AAPL at 100';
+  expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ failedStep: 'update_position', reason, filledQty: '0', positionKept: false });
+  const observed = world.of('m-1').filter(({ type, envelope }) => type === 'chorus.BrokerObservationRecorded' && envelope.stepItem === 'b1-x1');
+  expect(observed.map(({ payload }) => JSON.parse((payload as BrokerObservationRecorded).body) as unknown)).toMatchObject([{ kind: 'fill', fill: { executionId: 'b1-x1', qty: '11', price: '100' } }]);
+  // The entity saw the fill and kept what it had: nothing.
+  expect(world.statesOf('positions').filter(({ key }) => key === 'acc:AAPL').map(({ state }) => state)).toMatchObject([{ qty: '0', avgPrice: '0', executions: [] }]);
+  expect(world.lines.filter(({ level }) => level === 'error')).toMatchObject([{ message: expect.stringMatching(/^the position refused a fill/), fields: { sagaId: 'm-1', orderId: 'ord-m-1', symbol: 'AAPL', reason } }]);
 });
 
 test('SC-M-11b: a busted fill is rolled back, the rest cancelled', async () => {
@@ -184,6 +254,33 @@ test('M.F: a bust after the end changes nothing and is an error for a person', a
   expect(world.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)).toMatchObject([{ executionId: 'b1-x1', clientOrderId: 'm-1.submit_order', isOrderOpen: false }]);
   expect(world.records()).toHaveLength(before);
 });
+
+test('M.F: whenever a bust comes after the last fill, it undoes all of it, or the result was booked before and a person is told', async () => {
+  const seen = new Set<string>();
+  for (let afterMs = 0; afterMs <= 60; afterMs += 2) {
+    const world = await TradingWorld.open();
+    world.broker.behaviour.script = () => [{ afterMs: 20, fill: '10', price: '100' }, { afterMs: 20 + afterMs, bust: 0 }];
+    world.order({ decisionId: 'dec-1' });
+    await world.clock.runUntil(() => world.status('m-1') !== null, 60_000);
+    expect(await held(world)).toEqual(world.status('m-1') === 'COMPLETED' ? [...ACKNOWLEDGED, ...FILLED, ...BOOKED] : expect.arrayContaining(['trade.position.rolled_back', 'orchestrator.decision.updated', FAILED]));
+    const isBooked = world.domain('m-1').includes('analytics.pnl.recorded');
+    const bustAt = world.of('m-1').findIndex(({ type, payload }) => type === 'chorus.BrokerObservationRecorded' && (payload as BrokerObservationRecorded).kind === 'bust');
+    const position = world.statesOf('positions').at(-1)?.state;
+    seen.add(`${world.status('m-1') ?? ''}${isBooked ? ' booked' : ''}`);
+    if (world.status('m-1') === 'COMPLETED') {
+      // Behind the booking the watch may have answered already, though its answer was not committed yet.
+      const bookedAt = world.of('m-1').findIndex(({ type }) => type === 'analytics.pnl.recorded');
+      expect({ afterMs, isLate: bustAt === -1 || bustAt > bookedAt, position }).toMatchObject({ afterMs, isLate: true, position: { qty: '10' } });
+      expect(world.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)).toMatchObject([{ executionId: 'b1-x1', clientOrderId: 'm-1.submit_order' }]);
+    } else {
+      expect({ afterMs, position }).toMatchObject({ afterMs, position: { qty: '0', executions: [] } });
+      expect(world.payload('m-1', 'chorus.OrderExecutionFailed')).toMatchObject({ reason: 'fill_busted: b1-x1', filledQty: '0', positionKept: false });
+      expect(world.domain('m-1').includes('analytics.pnl.reversed')).toBe(isBooked);
+    }
+  }
+  // Else the times above missed what this is about.
+  expect([...seen].toSorted()).toEqual(['COMPLETED booked', 'FAILED', 'FAILED booked']);
+}, 60_000);
 
 test('SC-M-13: partly filled, then cancelled: the fill is kept', async () => {
   const world = await TradingWorld.open();

@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { marketSplitDetected } from '#contracts';
 import { cycleIdOf } from '#participants/orchestrator';
+import { defineSaga } from '#saga-core';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { serverError as SERVER_ERROR } from '../support/simulated-broker.ts';
-import { DECIDED, EXECUTED, isCausedBy } from '../support/trading-events.ts';
+import { DECIDED, EXECUTED, failuresOf, isCausedBy, numbersOf, REFUSED_NUMBERS } from '../support/trading-events.ts';
 import { TradingWorld } from '../support/trading-world.ts';
 
 // The trading saga and its decision saga with every participant on the in-memory log, in simulated time. Lists hold all domain events of the
@@ -58,7 +59,7 @@ test('SC-A1-2: a decision to hold completes the cycle without a trade', async ()
   const id = await world.quote('q1');
   await world.until(id, 'COMPLETED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.cycle.completed']);
-  expect(world.payload(id, 'orchestrator.cycle.completed')).toMatchObject({ outcome: 'no_trade', orderId: null });
+  expect(world.payload(id, 'orchestrator.cycle.completed')).toEqual({ cycleId: id, outcome: 'no_trade', decisionId: `dec-${id}`, orderId: null });
   expect(world.broker.calls).toEqual([]);
   expect(await world.violations()).toEqual([]);
 });
@@ -69,10 +70,12 @@ test('SC-A1-3: a decision above a limit is refused, marked not executed, and the
   const id = await world.quote('q1');
   await world.until(id, 'COMPLETED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.risk.rejected', 'orchestrator.decision.updated', 'orchestrator.cycle.completed']);
-  expect(world.payload(id, 'orchestrator.decision.updated')).toMatchObject({ executed: false });
+  const reason = 'maxOrderValue: 100000 against a limit of 50000';
+  expect(world.payload(id, 'orchestrator.risk.rejected')).toEqual({ decisionId: `dec-${id}`, reason, limitName: 'maxOrderValue', limitValue: '50000', observedValue: '100000' });
+  expect(world.payload(id, 'orchestrator.decision.updated')).toEqual({ decisionId: `dec-${id}`, executed: false, reason });
   const stepOf = (type: string) => world.of(id).filter((record) => record.type === type).map(({ envelope }) => [envelope.step, envelope.totalSteps]);
   expect([stepOf('orchestrator.risk.rejected'), stepOf('orchestrator.decision.updated')]).toEqual([[[3, 6]], [[3, 6]]]);
-  expect(world.payload(id, 'orchestrator.cycle.completed')).toMatchObject({ outcome: 'risk_rejected' });
+  expect(world.payload(id, 'orchestrator.cycle.completed')).toEqual({ cycleId: id, outcome: 'risk_rejected', decisionId: `dec-${id}`, orderId: null });
   expect(world.broker.calls).toEqual([]);
   expect(await world.violations()).toEqual([]);
 });
@@ -84,7 +87,16 @@ test('SC-A1-4, SC-A5-7: when every model fails no decision is invented', async (
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual(['orchestrator.cycle.started', 'orchestrator.analysis.requested', 'ai.decision.failed', 'orchestrator.cycle.failed']);
-  expect(world.payload(id, 'ai.decision.failed')?.['attempts']).toMatchObject([...Array.from({ length: 3 }, () => ({ provider: 'openai', status: 500 })), { provider: 'groq', status: 200 }]);
+  const [requestedAnalysis] = world.of(id).filter(({ type }) => type === 'orchestrator.analysis.requested');
+  expect(world.payload(id, 'ai.decision.failed')).toEqual({
+    requestEventId: requestedAnalysis?.envelope.eventId, symbol: 'AAPL',
+    attempts: [
+      ...Array.from({ length: 3 }, () => ({ provider: 'openai', model: 'openai-1', status: 500, reason: 'server_error: HTTP 500' })),
+      { provider: 'groq', model: 'groq-1', status: 200, reason: expect.stringMatching(/^invalid_output: /) },
+    ],
+  });
+  expect(world.payload(id, 'orchestrator.cycle.failed')).toEqual({ cycleId: id, decisionId: null, failedStep: 'generate_decision', reason: 'chain_exhausted: no provider gave a valid decision' });
+  expect(world.broker.calls).toEqual([]);
   const isParents = (type: string) => (record: { readonly type: string; readonly envelope: { readonly subSaga: string | null } }) => record.type === type && record.envelope.subSaga === null;
   const [requested, failed] = ['chorus.CompensationRequested', 'chorus.SagaFailed'].map((type) => world.of(id).findIndex(isParents(type)));
   expect(requested).toBeGreaterThan(-1);
@@ -98,28 +110,34 @@ test('SC-A1-5: a broker refusal fails the cycle and marks the decision', async (
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.rejected', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
-  expect(world.payload(id, 'trade.order.rejected')).toMatchObject({ source: 'broker', httpStatus: 403 });
-  const stepOf = (type: string) => world.of(id).filter((record) => record.type === type).map(({ envelope }) => [envelope.step, envelope.totalSteps]);
-  expect(['trade.order.rejected', 'orchestrator.decision.updated', 'chorus.OrderExecutionFailed', 'orchestrator.cycle.failed'].map(stepOf)).toEqual([[[3, 6]], [[3, 6]], [[5, 6]], [[6, 6]]]);
-  expect(world.lines.some((line) => line.level === 'warn' && line.message.startsWith('order not executed'))).toBe(true);
+  const [orderId, decisionId, reason] = [`ord-${id}`, `dec-${id}`, 'rejected_by_broker: 403 forbidden'];
+  expect(world.payload(id, 'trade.order.rejected')).toEqual({ orderId, decisionId, source: 'broker', httpStatus: 403, brokerCode: '40310000', reason: 'forbidden' });
+  expect(world.payload(id, 'orchestrator.decision.updated')).toEqual({ decisionId, executed: false, reason });
+  expect(world.payload(id, 'chorus.OrderExecutionFailed')).toEqual({ orderId, failedStep: 'submit_order', reason, compensated: ['link_decision', 'validate_order'], filledQty: '0', positionKept: false });
+  expect(world.payload(id, 'orchestrator.cycle.failed')).toEqual({ cycleId: id, decisionId, failedStep: 'trade', reason });
+  expect(failuresOf(world.of(id)).map(numbersOf).toSorted()).toEqual(REFUSED_NUMBERS.toSorted());
+  expect(world.lines.filter(({ message }) => message.startsWith('order not executed'))).toMatchObject([{ level: 'warn', fields: { sagaId: id, orderId, decisionId, symbol: 'AAPL', failedStep: 'submit_order', reason } }]);
   expect(world.broker.calls).toEqual(['POST']);
   expect(await world.violations()).toEqual([]);
 });
 
 test.each([
-  ['SC-A1-6, SC-A5-2: 429', [LIMITED], 'rate_limited', 1],
-  ['SC-A5-4: 500s exhausted', [BROKEN, BROKEN, BROKEN], 'server_error', 3],
-  ['SC-A5-5: an answer that cannot be read', ['no idea'], 'invalid_output', 1],
-  ['SC-A5-6: confidence out of bounds', [decision({ confidence: 1.7 })], 'invalid_output', 1],
-  ['SC-A5-8: an open breaker', [{ status: 'circuit_open', retryAfterMs: 9_000 } as const], 'circuit_open', 1],
-] as const)('%s at the primary: the fallback decides, and the switch is told after the decision', async (_name, answers, reason, calls) => {
+  ['SC-A1-6, SC-A5-2: 429', [LIMITED], 'rate_limited', 429, 1],
+  ['SC-A5-4: 500s exhausted', [BROKEN, BROKEN, BROKEN], 'server_error', 500, 3],
+  ['SC-A5-5: an answer that cannot be read', ['no idea'], 'invalid_output', 200, 1],
+  ['SC-A5-6: confidence out of bounds', [decision({ confidence: 1.7 })], 'invalid_output', 200, 1],
+  ['SC-A5-6: an unknown action', [decision({ action: 'short' })], 'invalid_output', 200, 1],
+  ['SC-A5-8: an open breaker', [{ status: 'circuit_open', retryAfterMs: 9_000 } as const], 'circuit_open', null, 1],
+] as const)('%s at the primary: the fallback decides, and the switch is told after the decision', async (_name, answers, reason, httpStatus, calls) => {
   const world = await TradingWorld.open();
   world.primary.answers.push(...answers);
   const id = await world.quote('q1');
   await world.until(id, 'COMPLETED');
   expect(world.domain(id)).toEqual([...DECIDED, 'ai.model.switched', ...EXECUTED]);
   expect(world.payload(id, 'ai.decision.generated')).toMatchObject({ provider: 'groq', fallbackUsed: true });
-  expect(world.payload(id, 'ai.model.switched')).toMatchObject({ fromProvider: 'openai', toProvider: 'groq', reason });
+  expect(world.payload(id, 'ai.model.switched')).toEqual({ decisionId: `dec-${id}`, fromProvider: 'openai', fromModel: 'openai-1', toProvider: 'groq', toModel: 'groq-1', reason, httpStatus });
+  expect(world.payload(id, 'orchestrator.cycle.completed')).toMatchObject({ outcome: 'executed', orderId: `ord-${id}` });
+  expect(world.broker.calls.filter((call) => call === 'POST')).toHaveLength(1);
   expect([world.primary.calls.count, world.fallback.calls.count]).toEqual([calls, 1]);
   expect(await world.violations()).toEqual([]);
 });
@@ -130,6 +148,8 @@ test('SC-A5-3: 500s and then an answer stay with the primary', async () => {
   const id = await world.quote('q1');
   await world.until(id, 'COMPLETED');
   expect(world.domain(id)).toEqual([...DECIDED, ...EXECUTED]);
+  expect(world.payload(id, 'ai.decision.generated')).toMatchObject({ provider: 'openai', fallbackUsed: false });
+  expect([world.primary.calls.count, world.fallback.calls.count]).toEqual([3, 0]);
   const waits = world.of(id).filter((record) => record.type === 'chorus.StepAttemptFailed').map((record) => Number((record.payload as { nextAt: number }).nextAt) - record.envelope.occurredAt);
   expect(waits).toEqual([1_000, 2_000]);
 });
@@ -160,6 +180,19 @@ test('a cycle that ended frees its symbol, and the next one knows the position',
   expect(world.payload(id, 'trade.position.updated')).toMatchObject({ prevQty: '10', qty: '0' });
 });
 
+test('a cycle whose start is refused frees its symbol: the next quote begins one', async () => {
+  const validate = ({ triggerEventId }: { readonly triggerEventId: string }): readonly string[] => (triggerEventId === 'q1' ? ['not today'] : []);
+  const world = await TradingWorld.open(1, { cycle: defineSaga({ ...signalToExecution, validate }) });
+  const refused = await world.quote('q1');
+  await world.until(refused, 'REFUSED');
+  expect(world.payload(refused, 'chorus.SagaRefused')).toEqual({ sagaType: 'signal_to_execution', faults: ['not today'] });
+  expect(world.domain(refused)).toEqual(['orchestrator.cycle.started']);
+  await world.clock.advance(1_000);
+  const next = await world.quote('q2');
+  await world.until(next, 'COMPLETED');
+  expect(world.domain(next)).toEqual([...DECIDED, ...EXECUTED]);
+});
+
 test('the account is asked for again after a fill: the next decision is made on the cash that is left', async () => {
   const world = await TradingWorld.open();
   await world.until(await world.quote('q1'), 'COMPLETED');
@@ -171,12 +204,14 @@ test('the account is asked for again after a fill: the next decision is made on 
   expect(world.payload(id, 'orchestrator.trade.requested')).toMatchObject({ buyingPower: '999000' });
 });
 
-test('SC-A1-9: the deadline passes while the broker is silent: the order is stopped and undone, the cycle fails by time-out', async () => {
+test('M.Q: an order that nobody fills within its limit is cancelled, and its cycle fails for that reason', async () => {
   const world = await TradingWorld.open();
   world.broker.behaviour.script = () => [];
   const id = await world.quote('q1');
   await world.until(id, 'FAILED');
   expect(world.domain(id)).toEqual([...DECIDED, 'orchestrator.trade.requested', 'OrderPlacedEvent', 'trade.order.submitted', 'trade.order.acknowledged', 'trade.order.cancelled', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed']);
+  expect(world.payload(id, 'trade.order.cancelled')).toMatchObject({ reason: 'timeout', cumQty: '0' });
+  expect(world.payload(id, 'orchestrator.cycle.failed')).toMatchObject({ failedStep: 'trade', reason: expect.stringMatching(/^cancelled_at_limit/) });
   expect(await world.violations()).toEqual([]);
 });
 

@@ -105,8 +105,9 @@ export const createHistoryWriter = async (options: { readonly codec: Codec; read
     done(engine, 'monitor_fills', { output: codec.encodeData(fillsMonitored, { result: 'filled', filledQty: '10' }) });
     done(engine, 'cancel_rest', { skipReason: 'the order was filled within its limit' });
     say({ producer: 'analytics', type: analyticsPnlRecorded, step: 'calculate_pnl', isOutcome: true, payload: { positionId: `pos-acc:${symbol}`, orderId, symbol, realizedPnl: '-12.50', unrealizedPnl: '3.0', currency: 'USD' } });
+    done(engine, 'watch_for_bust');
     say({ producer: engine, type: orderExecutionCompleted, payload: { orderId, order_id: broker, filledQty: '10', avgPrice: '100.1', positionId: `pos-acc:${symbol}`, realizedPnl: '-12.50', unrealizedPnl: '3.0' } });
-    say({ producer: engine, type: sagaCompleted, payload: { finalStep: 'calculate_pnl', result: null } });
+    say({ producer: engine, type: sagaCompleted, payload: { finalStep: 'watch_for_bust', result: null } });
     return written;
   };
 

@@ -18,7 +18,12 @@ export type BrokerBehaviour = {
   cancel: 'works' | 'fails' | 'loses';
   script: (request: OrderRequest) => OrderScript;
   isAcknowledged: boolean;
+  isAccountActive: boolean;
   isStreamLive: boolean;
+  /** How much later than it happened the stream tells of something. */
+  streamLagMs: number;
+  /** What is filled of an order just when it is looked up the next time: the look-up's answer contains it. */
+  fillAtLookup: { readonly qty: string; readonly price: string } | null;
   /** Cash, and as much buying power. */
   cash: string;
 };
@@ -46,13 +51,16 @@ export const createSimulatedBroker = (clock: Clock): SimulatedBroker => {
   const updates = new Set<(update: BrokerUpdate) => void>();
   const states = new Set<(state: BrokerStreamState) => void>();
   const behaviour: BrokerBehaviour = {
-    submissions: [], lookups: [], cancel: 'works', isAcknowledged: true, isStreamLive: true, cash: '1000000',
+    submissions: [], lookups: [], cancel: 'works', isAcknowledged: true, isAccountActive: true, isStreamLive: true, streamLagMs: 0, fillAtLookup: null, cash: '1000000',
     script: (request) => [{ afterMs: 20, fill: request.qty, price: '100' }],
   };
   const after = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   const byId = (brokerOrderId: string): BrokerOrder | undefined => [...orders.values()].find((order) => order.brokerOrderId === brokerOrderId);
   const tell = (update: BrokerUpdate): void => {
-    if (behaviour.isStreamLive) for (const listener of updates) listener(update);
+    if (!behaviour.isStreamLive) return;
+    const now = (): void => { for (const listener of updates) listener(update); };
+    if (behaviour.streamLagMs === 0) now();
+    else clock.after(behaviour.streamLagMs, now);
   };
   const change = (clientOrderId: string, changes: Partial<BrokerOrder>): BrokerOrder => {
     const known = orders.get(clientOrderId);
@@ -127,6 +135,9 @@ export const createSimulatedBroker = (clock: Clock): SimulatedBroker => {
     findByClientOrderId: async (clientOrderId) => {
       calls.push('GET client');
       await after(CALL_MS);
+      const filled = behaviour.fillAtLookup;
+      behaviour.fillAtLookup = null;
+      if (filled !== null) fill(clientOrderId, filled.qty, filled.price);
       return behaviour.lookups.shift() ?? found(orders.get(clientOrderId));
     },
     getOrder: async (brokerOrderId) => {
@@ -152,7 +163,7 @@ export const createSimulatedBroker = (clock: Clock): SimulatedBroker => {
     },
     getAccount: async () => {
       await after(CALL_MS);
-      return { status: 'found', account: { accountId: 'acc', accountNumber: '1', isActive: true, venueStatus: 'ACTIVE', isTradingBlocked: false, buyingPower: behaviour.cash, cash: behaviour.cash, equity: '1000000', currency: 'USD' } };
+      return { status: 'found', account: { accountId: 'acc', accountNumber: '1', isActive: behaviour.isAccountActive, venueStatus: behaviour.isAccountActive ? 'ACTIVE' : 'ACCOUNT_CLOSED', isTradingBlocked: false, buyingPower: behaviour.cash, cash: behaviour.cash, equity: '1000000', currency: 'USD' } };
     },
     listOrders: unscripted, listOpenOrders: unscripted, getPosition: unscripted, closePosition: unscripted,
     start: () => undefined,

@@ -14,6 +14,22 @@ export const REQUESTED = ['orchestrator.cycle.started', 'orchestrator.analysis.r
 export const DECIDED = [...REQUESTED, 'ai.decision.generated'] as const;
 export const EXECUTED = ['orchestrator.trade.requested', ...ORDER_EXECUTED, 'orchestrator.cycle.completed'] as const;
 
+/** A9.4: step, own number inside the cycle and total of every failure and compensation record of a cycle whose order the broker refuses. */
+export const REFUSED_NUMBERS: readonly string[] = [
+  'trade.order.rejected submit_order 3/2/6', 'chorus.StepFailed submit_order 3/2/6', 'chorus.StepFailed watch_for_stop 3/2/6', 'chorus.CompensationRequested - 3/2/6',
+  'chorus.CompensationCompleted validate_order 3/1/6', 'orchestrator.decision.updated link_decision 3/0/6', 'chorus.CompensationCompleted link_decision 3/0/6',
+  'chorus.OrderExecutionFailed - 5/6/6', 'chorus.SagaFailed - 5/6/6',
+  'chorus.StepFailed trade 3/-/6', 'chorus.CompensationRequested - 3/-/6', 'chorus.CompensationCompleted validate_risk 3/-/6', 'orchestrator.cycle.failed - 6/-/6', 'chorus.SagaFailed - 6/-/6',
+];
+const FAILURE = /Compensation|Failed$|failed$|rejected$|decision\.updated$/;
+
+/** Records that tell of a failure or of an undoing. */
+export const failuresOf = (records: readonly AuditedRecord[]): readonly AuditedRecord[] => records.filter(({ type }) => FAILURE.test(type));
+
+/** Type, step, and the three numbers, as `REFUSED_NUMBERS` spells them. */
+export const numbersOf = ({ type, envelope }: AuditedRecord): string =>
+  `${type} ${envelope.stepName ?? '-'} ${envelope.step ?? '-'}/${envelope.subStep ?? '-'}/${envelope.totalSteps ?? '-'}`;
+
 const LIFECYCLE = /^chorus\.(Saga|Step|Compensation|Child|Instance|BrokerObservation|OrderStop)|^ops\./;
 
 export const isDomainEvent = (record: AuditedRecord): boolean => !LIFECYCLE.test(record.type);

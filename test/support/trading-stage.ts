@@ -19,7 +19,7 @@ import { SagaEventCollector } from './stage/saga-event-collector.ts';
 import { SimulatorControls } from './stage/simulator-controls.ts';
 import { type StageWorker, startStageWorker } from './stage/stage-worker.ts';
 
-const FOLLOWED = ['sagas.trading', 'ops', 'entities.cycles.state', 'entities.buying-power.state', 'entities.exposures.state', 'entities.connections.state'];
+const FOLLOWED = ['sagas.trading', 'ops', 'entities.cycles.state', 'entities.buying-power.state', 'entities.exposures.state', 'entities.connections.state', 'entities.connections.commands', 'entities.positions.state'];
 
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
 

@@ -1,4 +1,4 @@
-import { allDataTypes, allEventTypes, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent, topicDeclarations } from '#contracts';
+import { allDataTypes, allEventTypes, entityState, type EntityState, type EventType, type MarketQuoteReceived, marketQuoteReceived, type OrderPlacedEvent, topicDeclarations } from '#contracts';
 import { createAiDecision, type ModelGateway, type ModelOutcome } from '#participants/ai-decision';
 import { createAnalytics } from '#participants/analytics';
 import { createBrokerConnections } from '#participants/broker-connections';
@@ -6,16 +6,16 @@ import { createOrchestrator, cycleIdOf } from '#participants/orchestrator';
 import { createTradingEngine } from '#participants/trading-engine';
 import type { ParticipantDefinition, SagaDefinition } from '#saga-core';
 import type { Clock, Codec, Log, LogRecord, RecordToWrite } from '#saga-core/ports';
-import { bodyHash, createClient, createWorker, Records, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
+import { bodyHash, createClient, createWorker, Records, type SagaClient, topicNames, topicsOf, type Worker } from '#saga-core/runtime';
 import {
   type AuditedRecord, createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedProcess, createSimulatedRandom, type MemoryCluster, type SimulatedClock,
   type SimulatedProcess, type SimulatedRandom, verifyRecords,
 } from '#saga-core/testing';
-import { aiDecision } from '#sagas/ai-decision';
-import { orderExecution } from '#sagas/order-execution';
-import { signalToExecution } from '#sagas/signal-to-execution';
+import { type AiDecision, type AiDecisionLimits, buildAiDecision, DEFAULT_AI_LIMITS } from '#sagas/ai-decision';
+import { buildOrderExecution, DEFAULT_LIMITS, type OrderExecution, type OrderExecutionLimits, orderExecution } from '#sagas/order-execution';
+import { signalToExecution, type SignalToExecution } from '#sagas/signal-to-execution';
 import { createSimulatedBroker, type SimulatedBroker } from './simulated-broker.ts';
-import { domainOf, statusOf } from './trading-events.ts';
+import { domainOf, duplicatesOf, metadataFaults, statusOf } from './trading-events.ts';
 
 // Every participant of the trading context on the in-memory log, in simulated time, with a broker and two models.
 
@@ -24,21 +24,21 @@ const PARTITION_COUNT = 2;
 const START_MILLIS = Date.UTC(2026, 0, 5, 14, 30);
 const READY_LIMIT_MS = 60_000;
 const names = topicNames(NAMESPACE);
-const DEFINITIONS: readonly SagaDefinition[] = [signalToExecution, aiDecision, orderExecution];
 export const SYMBOLS = ['AAPL', 'MSFT'] as const;
 
-export type SimulatedModel = ModelGateway & { readonly answers: (ModelOutcome | string)[]; readonly calls: { count: number }; readonly rule: { decide: (question: string) => string } };
+export type SimulatedModel = ModelGateway & { readonly answers: (ModelOutcome | string)[]; readonly calls: { count: number }; readonly delay: { ms: number }; readonly rule: { decide: (question: string) => string } };
 const BUY = JSON.stringify({ action: 'buy', confidence: 0.9, quantity: '10', orderType: 'market', rationale: 'up' });
 
 const createModel = (provider: string, clock: Clock): SimulatedModel => {
   const answers: (ModelOutcome | string)[] = [];
   const calls = { count: 0 };
+  const delay = { ms: 10 };
   const rule: { decide: (question: string) => string } = { decide: () => BUY };
   return {
-    provider, model: `${provider}-1`, answers, calls, rule,
+    provider, model: `${provider}-1`, answers, calls, delay, rule,
     complete: async ({ prompt }) => {
       calls.count++;
-      await new Promise<void>((resolve) => void clock.after(10, resolve));
+      await new Promise<void>((resolve) => void clock.after(delay.ms, resolve));
       const answer = answers.shift() ?? rule.decide(prompt.user);
       return typeof answer === 'string' ? { status: 'answered', content: answer, model: `${provider}-1`, usage: { promptTokens: 1, completionTokens: 1 } } : answer;
     },
@@ -46,6 +46,9 @@ const createModel = (provider: string, clock: Clock): SimulatedModel => {
 };
 
 const LIMITS = { maxOrderValue: '50000', maxPositionValue: '100000', maxExposure: '1000000', minConfidence: 0, maxOrdersPerMinute: 0, priceCollarPercent: '0' };
+
+/** Another definition of the cycle, other limits of the sagas inside it; what is not named is the default. */
+export type WorldChanges = { readonly cycle?: SignalToExecution; readonly order?: Partial<OrderExecutionLimits>; readonly decision?: Partial<AiDecisionLimits> };
 
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
 
@@ -60,19 +63,26 @@ export class TradingWorld {
   readonly #registry = createMemorySchemaRegistry();
   readonly #decoded = new Map<string, AuditedRecord>();
   readonly #quoteTimes = new Map<string, number>();
+  readonly #signalToExecution: SignalToExecution;
+  readonly #orderExecution: OrderExecution;
+  readonly #aiDecision: AiDecision;
   #codec: Codec | null = null;
   #client: SagaClient | null = null;
   #process: SimulatedProcess | null = null;
+  #worker: Worker | null = null;
   #workerNumber = 0;
 
-  private constructor(seed: number) {
+  private constructor(seed: number, changes: WorldChanges) {
+    this.#signalToExecution = changes.cycle ?? signalToExecution;
+    this.#orderExecution = buildOrderExecution({ ...DEFAULT_LIMITS, ...changes.order });
+    this.#aiDecision = buildAiDecision({ ...DEFAULT_AI_LIMITS, ...changes.decision });
     this.#random = createSimulatedRandom(seed);
     this.#cluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster') });
   }
 
   /** The seed decides how the network delays, and so how symbols interleave. */
-  static async open(seed = 1): Promise<TradingWorld> {
-    const world = new TradingWorld(seed);
+  static async open(seed = 1, changes: WorldChanges = {}): Promise<TradingWorld> {
+    const world = new TradingWorld(seed, changes);
     for (const topic of new Set([...world.#participants().flatMap((participant) => topicsOf(participant, ['trading'], names)), ...topicDeclarations.map((topic) => `${NAMESPACE}.${topic.name}`)])) {
       world.#cluster.createTopic({ name: topic, partitionCount: PARTITION_COUNT, cleanup: topic.endsWith('.state') || topic.includes('.checkpoints.') ? 'compact' : 'delete' });
     }
@@ -99,11 +109,17 @@ export class TradingWorld {
     const process = createSimulatedProcess({ name, clock: this.clock });
     this.#process = process;
     const { log } = this.#cluster.connect(name, process);
-    const worker = createWorker({ participants: this.#participants(process.clock), log, codec: await this.#newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name, membership: { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 } });
+    const worker = createWorker({ participants: this.#participants(process.clock), log, codec: await this.#newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name, logger: this.#log, membership: { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 } });
+    this.#worker = worker;
     let isStarted = false;
     void worker.start().then(() => { isStarted = true; });
     if (!(await this.clock.runUntil(() => isStarted, READY_LIMIT_MS))) throw new Error(`worker did not start: ${JSON.stringify(worker.status())}`);
     await this.clock.advance(2_000);
+  }
+
+  /** Records that the worker's participants read and set aside as too late or repeated. */
+  duplicateCount(): number {
+    return (this.#worker?.status() ?? []).reduce((sum, { counters }) => sum + counters.duplicates, 0);
   }
 
   /** The worker is gone as by kill -9. */
@@ -111,16 +127,21 @@ export class TradingWorld {
     this.#process?.kill();
   }
 
-  #participants(clock: Clock = this.clock): readonly ParticipantDefinition[] {
+  get #log(): Log {
     const said = (level: string) => (message: string, fields: Readonly<Record<string, unknown>>): void => void this.lines.push({ level, message, fields });
-    const log: Log = { info: said('info'), warn: said('warn'), error: said('error') };
+    return { info: said('info'), warn: said('warn'), error: said('error') };
+  }
+
+  #participants(clock: Clock = this.clock): readonly ParticipantDefinition[] {
+    const log = this.#log;
+    const [cycle, order, decision] = [this.#signalToExecution, this.#orderExecution, this.#aiDecision];
     const watchList = SYMBOLS.map((symbol) => ({ symbol, accountId: 'acc', brokerConnectionId: 'conn' }));
     return [
-      createOrchestrator({ watchList, riskLimits: LIMITS, log }),
-      createAiDecision({ providers: [this.primary, this.fallback], clock, log }),
-      createTradingEngine({ brokerOf: () => this.broker, accounts: [{ accountId: 'acc', userId: 'user', isVirtual: false }], clock, log }),
+      createOrchestrator({ watchList, riskLimits: LIMITS, log, signalToExecution: cycle, orderExecution: order }),
+      createAiDecision({ providers: [this.primary, this.fallback], clock, log, aiDecision: decision }),
+      createTradingEngine({ brokerOf: () => this.broker, accounts: [{ accountId: 'acc', userId: 'user', isVirtual: false }], clock, log, orderExecution: order }),
       createBrokerConnections({ connections: [{ brokerConnectionId: 'conn', watchedSymbols: SYMBOLS }], venueOf: () => ({ name: 'simulated', gateway: this.broker, stream: this.broker }), clock, log }),
-      createAnalytics(),
+      createAnalytics({ orderExecution: order }),
     ];
   }
 
@@ -147,6 +168,15 @@ export class TradingWorld {
   /** A command from outside any saga, as an API would send it. */
   async command<Payload>(entity: string, key: string, type: EventType<Payload>, payload: NoInfer<Payload>): Promise<void> {
     await this.#write(`command-${entity}`, (records) => records.command({ entity, key, type, payload }, `command-${entity}-${key}-${this.clock.firedTimerCount()}`, null));
+    await this.clock.advance(1_000);
+  }
+
+  /** An outcome of a step written by hand, as somebody who does not fold the instance would. */
+  async inject<Payload>(like: AuditedRecord, event: { readonly type: EventType<Payload>; readonly payload: Payload }): Promise<void> {
+    const { correlationId, sagaType, stepName } = like.envelope;
+    if (correlationId === null || sagaType === null) throw new Error('not a record of a saga');
+    const to = { ...like.envelope, context: 'trading', correlationId, sagaType, stepName, causationId: like.envelope.eventId };
+    await this.#write('inject', (records) => records.addressed(to, { id: 'by-hand', head: { seq: 0, hash: null } }, event, { isOutcome: true }).record);
     await this.clock.advance(1_000);
   }
 
@@ -210,6 +240,17 @@ export class TradingWorld {
     return { records, codec: this.#openCodec };
   }
 
+  /** What an entity wrote of its keys, oldest first. */
+  statesOf(entity: string): readonly { readonly key: string; readonly state: unknown }[] {
+    const { records, codec } = this.stored();
+    return records.filter(({ topic, value }) => topic === names.state(entity) && value !== null).flatMap(({ value }) => {
+      const decoded = codec.decode(value ?? new Uint8Array());
+      if (decoded.status !== 'decoded' || decoded.type !== entityState.name) return [];
+      const { key, state } = decoded.payload() as EntityState;
+      return [{ key, state: codec.decodeData(state).value }];
+    });
+  }
+
   of(correlationId: string): readonly AuditedRecord[] {
     return this.records().filter((record) => record.envelope.correlationId === correlationId);
   }
@@ -237,10 +278,13 @@ export class TradingWorld {
     }
   }
 
-  /** Every invariant that the records alone can tell. */
+  /** Every invariant that the records alone can tell; complete metadata (A9.1) and nothing told twice among them. */
   async violations(): Promise<readonly string[]> {
     await this.clock.advance(2_000);
-    const { violations } = verifyRecords(this.records(), { definitions: (type, version) => DEFINITIONS.find((saga) => saga.type === type && saga.version === version), isFinished: true });
-    return violations.map(({ invariant, instance, message }) => `${invariant} ${instance ?? ''}: ${message}`);
+    const played: readonly SagaDefinition[] = [this.#signalToExecution, this.#aiDecision, this.#orderExecution];
+    const { violations } = verifyRecords(this.records(), { definitions: (type, version) => played.find((saga) => saga.type === type && saga.version === version), isFinished: true });
+    const sagas = Map.groupBy(this.records().filter(({ envelope }) => envelope.correlationId !== null), ({ envelope }) => envelope.correlationId);
+    const faults = [...sagas.values()].flatMap((records) => [...metadataFaults(records), ...duplicatesOf(records)]);
+    return [...violations.map(({ invariant, instance, message }) => `${invariant} ${instance ?? ''}: ${message}`), ...faults];
   }
 }

@@ -19,7 +19,7 @@ const STARTED: Said = { type: 'chorus.SagaStarted' };
 
 test('a running instance has the steps without an outcome left to do', () => {
   const [view] = instancesOf(history(STARTED, done('link_decision'), done('validate_order'), { type: 'chorus.StepStarted', step: 'submit_order' }), SAGAS);
-  expect(view).toEqual({ type: 'order_execution', subSaga: null, status: 'RUNNING', leftToDo: ['submit_order', 'watch_for_stop', 'await_acknowledgment', 'monitor_fills', 'cancel_rest', 'update_position', 'calculate_pnl'], leftToUndo: [] });
+  expect(view).toEqual({ type: 'order_execution', subSaga: null, status: 'RUNNING', leftToDo: ['submit_order', 'watch_for_stop', 'await_acknowledgment', 'monitor_fills', 'cancel_rest', 'update_position', 'watch_for_bust', 'calculate_pnl'], leftToUndo: [] });
 });
 
 test('one that compensates has the completed steps left to undo that declare an undo, less those undone', () => {

@@ -13,6 +13,7 @@ import { submitOrder } from './saga/submit-order.step.ts';
 import { trade } from './saga/trade.step.ts';
 import { updatePosition } from './saga/update-position.step.ts';
 import { validateOrder } from './saga/validate-order.step.ts';
+import { watchForBust } from './saga/watch-for-bust.step.ts';
 import { watchForStop } from './saga/watch-for-stop.step.ts';
 
 /** Executes orders at brokers and keeps positions and buying power. Initiates `order_execution`. */
@@ -29,6 +30,7 @@ export const createTradingEngine = (needs: TradingEngineNeeds): ParticipantDefin
       monitorFills(saga),
       cancelRest(saga, needs),
       updatePosition(saga),
+      watchForBust(saga),
       trade(needs.signalToExecution ?? signalToExecution, needs.accounts),
     ],
     entities: [orders, positions, buyingPower],

@@ -105,6 +105,11 @@ export type AnyHandler =
 
 /** The initiator's endings: domain event and commands written with the terminal record. */
 export type Endings<Definition extends SagaShape> = {
+  /**
+   * Of a start that is refused: commands written with SagaRefused, such as the release of what an entity keeps for the instance it raised.
+   * No instance exists: of the context only its ids and `start` tell anything, and `start` throws where it cannot be decoded.
+   */
+  readonly refused?: (context: SagaContext<Definition>, faults: readonly string[]) => { readonly commands: readonly EntityCommand[] };
   readonly completed?: (context: SagaContext<Definition>) => { readonly event?: DomainEvent; readonly commands?: readonly EntityCommand[] };
   readonly failed?: (context: SagaContext<Definition>, failure: FailureView) => { readonly event?: DomainEvent; readonly commands?: readonly EntityCommand[] };
 };

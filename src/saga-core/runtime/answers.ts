@@ -40,6 +40,11 @@ class Batch {
     const eventId = `${this.#entry.key}:${ref.stepName ?? 'end'}:${this.#entry.head.seq}.${this.records.length}`;
     this.records.push(this.#writer.command(command, eventId, { ref, phase, isCall }));
   }
+
+  /** Commands that nobody waits for. */
+  tell(commands: readonly EntityCommand[], ref: SagaRef): void {
+    for (const command of commands) this.command(command, ref, 'execute', false);
+  }
 }
 
 /** Turns what is due, or what came of it, into records: the only place that writes a saga's lifecycle. */
@@ -59,10 +64,11 @@ export class Answers {
     return batch.records;
   }
 
-  refused(entry: Entry, faults: readonly string[]): readonly RecordToWrite[] {
+  refused(entry: Entry, faults: readonly string[], commands: readonly EntityCommand[]): readonly RecordToWrite[] {
     const batch = new Batch(this.#records, entry);
     const { instance } = entry;
     const eventId = batch.add({ type: sagaRefused, payload: { sagaType: instance.saga.definition.type, faults } }, { causationId: instance.triggerEventId });
+    batch.tell(commands, { ...this.ref(instance, null), causationId: eventId });
     return [...batch.records, ...this.#childEnded(instance, { isCompleted: false, reason: `refused: ${faults.join('; ')}`, eventId })];
   }
 
@@ -199,8 +205,7 @@ export class Answers {
     const eventId = end.isCompleted
       ? batch.add({ type: sagaCompleted, payload: { finalStep, result: null } }, { causationId: cause })
       : batch.add({ type: sagaFailed, payload: { failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '', compensatedSteps: stepsCompensated(instance) } }, { causationId: cause });
-    const ref = { ...this.ref(instance, null), causationId: eventId };
-    for (const command of end.commands) batch.command(command, ref, 'execute', false);
+    batch.tell(end.commands, { ...this.ref(instance, null), causationId: eventId });
     return [...batch.records, ...this.#childEnded(instance, { isCompleted: end.isCompleted, reason: instance.firstFailure?.reason ?? null, eventId })];
   }
 
@@ -247,8 +252,7 @@ export class Answers {
 
   #commands(batch: Batch, instance: Instance, where: Where, commands: readonly EntityCommand[] | undefined, causationId: string): void {
     if (commands === undefined || commands.length === 0) return;
-    const ref = { ...this.ref(instance, where), causationId };
-    for (const command of commands) batch.command(command, ref, 'execute', false);
+    batch.tell(commands, { ...this.ref(instance, where), causationId });
   }
 }
 

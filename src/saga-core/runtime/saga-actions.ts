@@ -96,7 +96,7 @@ export class SagaActions {
   #recordsOfFault(entry: Entry, action: Action, reason: string): readonly RecordToWrite[] {
     const { answers } = this.#options;
     switch (action.do) {
-      case 'start': return answers.refused(entry, [reason]);
+      case 'start': return this.#refused(entry, [reason]);
       case 'quarantine':
       case 'request-compensation':
       case 'complete':
@@ -165,13 +165,16 @@ export class SagaActions {
     const { definition } = entry.instance.saga;
     const validate = erase<((start: unknown) => readonly string[]) | undefined>(definition.validate);
     const faults = validate?.(this.#options.outputs.start(entry.instance)) ?? [];
-    const { counters } = this.#options.environment;
-    if (faults.length > 0) {
-      counters.refused++;
-      return this.#options.answers.refused(entry, faults);
-    }
-    counters.sagasStarted++;
+    if (faults.length > 0) return this.#refused(entry, faults);
+    this.#options.environment.counters.sagasStarted++;
     return this.#options.answers.started(entry, this.#options.participant);
+  }
+
+  #refused(entry: Entry, faults: readonly string[]): readonly RecordToWrite[] {
+    const { refused } = entry.instance.saga.endings;
+    const records = this.#options.answers.refused(entry, faults, refused?.(this.#context(entry, null, 1, 'execute'), faults).commands ?? []);
+    this.#options.environment.counters.refused++;
+    return records;
   }
 
   #end(entry: Entry, isCompleted: boolean): readonly RecordToWrite[] {

@@ -87,6 +87,12 @@ export const buildOrderExecution = (limits: OrderExecutionLimits = DEFAULT_LIMIT
         output: tradePositionUpdated, emits: [tradeOrderFilled, tradeOrderPartiallyFilled, tradePositionRolledBack],
         compensation: { kind: 'kept', what: 'a genuine fill is a fact; only one that the venue busted is rolled back', retry: limits.undoRetry, timeoutMs: limits.undoMs },
       },
+      // Who watches the fills has ended with the last one. Until the result is booked the order has not ended, and a fill may still be
+      // taken back: what is undone then includes a result that was just booked.
+      watch_for_bust: {
+        kind: 'await', owner: 'trading-engine', number: 6, after: 'monitor_fills', timeoutMs: 0, onLimit: 'fail', listensTo: [brokerObservationRecorded, analyticsPnlRecorded],
+        output: null, compensation: none('watching changes nothing'),
+      },
       calculate_pnl: {
         kind: 'effect', owner: 'analytics', number: 6, after: { all: ['monitor_fills', 'cancel_rest', 'update_position'] }, timeoutMs: limits.calculatePnlMs, retry: limits.calculatePnlRetry,
         output: analyticsPnlRecorded, emits: [analyticsPnlReversed], compensation: undo(),
@@ -97,7 +103,7 @@ export const buildOrderExecution = (limits: OrderExecutionLimits = DEFAULT_LIMIT
     inside: {
       // By event first: within one of our steps the parent's table tells fills (4) from positions (5), and cancels count as submission (3).
       signal_to_execution: {
-        steps: { link_decision: 3, validate_order: 3, submit_order: 3, watch_for_stop: 3, await_acknowledgment: 4, monitor_fills: 4, cancel_rest: 4, update_position: 5, calculate_pnl: 5 },
+        steps: { link_decision: 3, validate_order: 3, submit_order: 3, watch_for_stop: 3, await_acknowledgment: 4, monitor_fills: 4, cancel_rest: 4, update_position: 5, watch_for_bust: 5, calculate_pnl: 5 },
         events: {
           'chorus.OrderPlacedEvent': 3, 'trade.order.rejected': 3, 'trade.order.cancelled': 3, 'orchestrator.decision.updated': 3, 'trade.order.partially_filled': 4,
           'trade.order.filled': 4, 'trade.position.updated': 5, 'trade.position.rolled_back': 5, 'chorus.OrderExecutionCompleted': 5, 'chorus.OrderExecutionFailed': 5,

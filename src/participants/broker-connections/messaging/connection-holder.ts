@@ -88,7 +88,7 @@ class ConnectionHolder implements Held<ConnectionState> {
       this.#accountDueAtMs = Math.min(this.#accountDueAtMs, this.#needs.clock.monotonicMillis() + ACCOUNT_AFTER_FILL_MS);
     }
     if (update.type !== 'busted') return;
-    // A running saga undoes it; of one that has all its fills, or has ended, nobody does.
+    // A running saga undoes it; of one whose result is booked nobody does.
     const { executionId, order } = update;
     const isOpen = this.#hands.state().orders.some((known) => known.clientOrderId === order?.clientOrderId);
     this.#needs.log.error('the venue took an execution back: compare the position with the venue', {

@@ -1,11 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { brokerObservationRecorded, type BrokerObservationRecorded, type OrderPlacedEvent, orderStopRequested, tradeOrderFilled, type TradeOrderFilled, tradeOrderPartiallyFilled, type TradeOrderPartiallyFilled, tradeOrderSubmitted, type TradeOrderSubmitted } from '#contracts';
+import { analyticsPnlRecorded, type AnalyticsPnlRecorded, brokerObservationRecorded, type BrokerObservationRecorded, type OrderPlacedEvent, orderStopRequested, tradeOrderFilled, type TradeOrderFilled, tradeOrderPartiallyFilled, type TradeOrderPartiallyFilled, tradeOrderSubmitted, type TradeOrderSubmitted } from '#contracts';
 import { formatObservation, type Observation, orderExecution } from '#sagas/order-execution';
 import { contextOf, entityStep, kept, NO_FAILURE, verdictAfter } from '../../../../test/support/step-context.ts';
 import { awaitAcknowledgment } from './await-acknowledgment.step.ts';
 import { monitorFills } from './monitor-fills.step.ts';
 import { busted } from './reasons.ts';
 import { updatePosition } from './update-position.step.ts';
+import { watchForBust } from './watch-for-bust.step.ts';
 import { watchForStop } from './watch-for-stop.step.ts';
 
 const ORDER = { orderId: 'o1', decisionId: 'd1', accountId: 'acc', symbol: 'AAPL', side: 'buy', qty: '10' } as OrderPlacedEvent;
@@ -71,6 +72,17 @@ test('a bust names the execution, whose item is then undone and no other', () =>
   expect(mustUndo?.(contextOf({ start: ORDER, item: 'e1' }), failure)).toBe(true);
   expect(mustUndo?.(contextOf({ start: ORDER, item: 'e2' }), failure)).toBe(false);
   expect(mustUndo?.(contextOf({ start: ORDER, item: 'e1' }), NO_FAILURE)).toBe(false);
+});
+
+test('between the last fill and the booking a bust undoes the order; the booking ends the watch', () => {
+  const watched = (...facts: Parameters<typeof verdictAfter>[2]) => verdictAfter(watchForBust(orderExecution), CONTEXT, facts);
+  const bust = observed({ kind: 'bust', bustedExecutionId: 'e1' });
+  const booked = kept(analyticsPnlRecorded, { orderId: 'o1' } as AnalyticsPnlRecorded);
+  expect(watched(observed({ kind: 'fill', fill: FILL }), stop)).toBeNull();
+  expect(watched(booked)).toMatchObject({ status: 'completed' });
+  expect(watched(bust, observed({ kind: 'bust', bustedExecutionId: 'e2' }))).toMatchObject({ status: 'failed', kind: 'requireCompensation', reason: busted('e1') });
+  // Both heard at once: the result is not final before this step says so.
+  expect(watched(booked, bust)).toMatchObject({ status: 'failed', reason: busted('e1') });
 });
 
 test('a fill that arrived goes to its position with the figures of order and venue', () => {
