@@ -4,4 +4,4 @@ export {
 } from './table.ts';
 export { applyChanges, type Change, checkedRow, fold, put, type Rows, rowsOf } from './change.ts';
 export { type AnyTable, changesOf, defineProjection, type Handled, isOfInterest, type Mapping, type Projected, type ProjectionDefinition, when } from './define-projection.ts';
-export type { ApplyOutcome, Fault, Generation, OpenOutcome, ProjectionBatch, ReadModelStore } from './store.ts';
+export type { ApplyOutcome, Comparison, Fault, Folded, Generation, OpenOutcome, ProjectionBatch, ReadModelStore } from './store.ts';

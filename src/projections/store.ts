@@ -26,11 +26,21 @@ export type ApplyOutcome =
   /** Readers were switched to another generation: nothing was applied; open again. */
   | { readonly status: 'superseded' };
 
+/** How far one partition was folded. */
+export type Folded = {
+  /** Everything before it was looked at. */
+  readonly nextOffset: number;
+  /** Records that changed something, and faults. */
+  readonly count: number;
+};
+
 /** One build of a projection's tables from the log. */
 export type Generation = {
   readonly number: number;
   /** Positions by `topic/partition`, topic without the namespace. */
   readonly positions: () => Promise<ReadonlyMap<string, number>>;
+  /** Positions with what was counted in their transactions, by `topic/partition`. */
+  readonly folded: () => Promise<ReadonlyMap<string, Folded>>;
   /** Rows, faults and the position in one transaction, position check first. */
   readonly apply: (batch: ProjectionBatch) => Promise<ApplyOutcome>;
 };
@@ -41,14 +51,29 @@ export type OpenOutcome =
   /** The stored read model is of an older version: build this one beside it, then switch. */
   | { readonly status: 'outdated'; readonly storedVersion: number };
 
+/** A generation beside the live one, at one instant. */
+export type Comparison =
+  | { readonly status: 'equal' }
+  /** Folded from the same records by the same version, and yet not the same: what differs, by table. */
+  | { readonly status: 'different'; readonly differences: readonly string[] }
+  /** The two stand at different records: another instant may find them at the same. */
+  | { readonly status: 'apart' }
+  /** They can never be the same. */
+  | { readonly status: 'incomparable'; readonly reason: string };
+
 /** Where read models live. */
 export type ReadModelStore = {
-  /** The generation that readers see; made where there is none yet. */
+  /** The generation that readers see; made where there is none yet. Removes what rebuilds that were killed left behind. */
   readonly open: (projection: ProjectionDefinition) => Promise<OpenOutcome>;
-  /** An empty generation beside the live one. */
+  /** An empty generation beside the live one: this process's own until it is switched to or discarded. Removes what rebuilds that were killed left behind. */
   readonly begin: (projection: ProjectionDefinition) => Promise<Generation>;
-  /** Readers see it from now on, and the old one is gone; `behind` where it has read less than the live one. */
-  readonly switchTo: (projection: ProjectionDefinition, generation: Generation) => Promise<'switched' | 'behind'>;
+  /** The begun generation beside the live one, both as one instant saw them. */
+  readonly compare: (projection: ProjectionDefinition, generation: Generation) => Promise<Comparison>;
+  /**
+   * Readers see it from now on, and the old one is gone; `behind` where it has read less than the live one. `ends` are the log's, by
+   * `topic/partition`: a live position beyond them is of a topic that was made anew, and nothing can reach it.
+   */
+  readonly switchTo: (projection: ProjectionDefinition, generation: Generation, ends: ReadonlyMap<string, number>) => Promise<'switched' | 'behind'>;
   /** Gives up a generation that was begun. */
   readonly discard: (projection: ProjectionDefinition, generation: Generation) => Promise<void>;
 };

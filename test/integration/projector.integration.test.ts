@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { allProjections, createProjector, rebuildProjection } from '#apps/projector';
 import type { Row } from '#projections';
+import { fillsProjection } from '#projections/fills';
 import { sagasProjection } from '#projections/sagas';
 import { makeReadModelStage, type ReadModelStage } from '../support/read-model-stage.ts';
 import { freshNamespace, sharedPlatform } from '../support/platform.ts';
@@ -65,7 +66,7 @@ test('a read model built again from the log is the live one, and readers are swi
   await running.start();
   for (const projection of allProjections) {
     const report = await rebuildProjection({ log: stage.connect(), codec: stage.codec, database: stage.database, namespace, projection });
-    expect(report.generation).toBe(2);
+    expect(report).toMatchObject({ generation: 2, comparison: 'the same as the live one' });
   }
   expect(await everything()).toEqual(before);
   // The running one goes on in the new generation.
@@ -73,6 +74,15 @@ test('a read model built again from the log is the live one, and readers are swi
   await running.caughtUp();
   await running.stop();
   expect(await stage.readModels.count({ table: 'sagas', where: { status: 'COMPLETED' } })).toBe(31);
+}, TIMEOUT_MS);
+
+test('a rebuild that comes to something else than the live read model is refused, until somebody says that the live one is wrong', async () => {
+  await stage.database.query(`update "${namespace}".fills set qty = qty + 1`);
+  const options = { log: stage.connect(), codec: stage.codec, database: stage.database, namespace, projection: fillsProjection };
+  await expect(rebuildProjection(options)).rejects.toMatchObject({ code: 'READ_MODEL_DIFFERS', message: expect.stringMatching(/table fills: 31 rows live, 31 built, of other content.*--accept-differences/) });
+  expect(await stage.readModels.projections()).toContainEqual(expect.objectContaining({ name: 'fills', generation: 2 }));
+  expect(await rebuildProjection({ ...options, isAcceptingDifferences: true })).toMatchObject({ generation: 4, comparison: expect.stringContaining('differs from the live one: table fills') });
+  expect(await rebuildProjection(options)).toMatchObject({ comparison: 'the same as the live one' });
 }, TIMEOUT_MS);
 
 test('two projectors that both own every partition apply each record once', async () => {

@@ -20,8 +20,17 @@ export type Database = {
    * another transaction: `work` must have no effect outside the database.
    */
   readonly transaction: <Result>(work: (query: Query) => Promise<Result>, options?: TransactionOptions) => Promise<Result>;
+  /**
+   * Takes the lock of this name, on a connection of its own: it lasts until it is released, the connection breaks or the process
+   * ends, however it ends. Null where somebody else holds it. Not through a pooler that shares connections between transactions.
+   */
+  readonly lock: (name: string) => Promise<Release | null>;
+  /** Locks still held are released. */
   readonly close: () => Promise<void>;
 };
+
+/** Gives a lock back. Idempotent. */
+export type Release = () => Promise<void>;
 
 export type DatabaseOptions = {
   /** `postgres://user:password@host:port/database`. */
@@ -70,10 +79,37 @@ const attempt = async <Result>(pool: pg.Pool, work: (query: Query) => Promise<Re
   }
 };
 
+/** The lock of a name as SQL, its name being the first parameter. */
+export const LOCK_OF_NAME = 'hashtextextended($1, 0)';
+
+/** On a client of its own: one of the pool's would be missing there for as long as the lock is held. */
+const takeLock = async (config: pg.ClientConfig, name: string): Promise<Release | null> => {
+  const client = new pg.Client({ ...config, keepAlive: true });
+  client.on('error', () => undefined);
+  try {
+    await client.connect().catch((thrown: unknown) => { throw postgresError(thrown, 'connect'); });
+    const { rows } = await queryOf(client)(`select pg_try_advisory_lock(${LOCK_OF_NAME}) as taken`, [name]);
+    if (rows[0]?.['taken'] === true) {
+      let ended: Promise<void> | undefined;
+      return () => {
+        ended ??= client.end().catch(() => undefined);
+        return ended;
+      };
+    }
+  } catch (thrown) {
+    await client.end().catch(() => undefined);
+    throw thrown;
+  }
+  await client.end();
+  return null;
+};
+
 /** Opens a database by URL. Throws POSTGRES_CONFIG when it is no PostgreSQL URL. */
 export const createDatabase = ({ url, connectionsMax = CONNECTIONS_MAX, name = 'chorus' }: DatabaseOptions): Database => {
   if (!/^postgres(ql)?:\/\//.test(url)) throw new PostgresError('POSTGRES_CONFIG', 'the database address must begin with postgres://: set DATABASE_URL to postgres://user:password@host:port/database');
-  const pool = new pg.Pool({ connectionString: url, max: connectionsMax, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, application_name: name });
+  const config = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, application_name: name };
+  const pool = new pg.Pool({ ...config, max: connectionsMax });
+  const locks = new Set<Release>();
   // An idle connection that breaks is replaced at its next use.
   pool.on('error', () => undefined);
   // A connection that is given up may still be told why the server ended it: between its last user and its end nobody else listens.
@@ -91,8 +127,17 @@ export const createDatabase = ({ url, connectionsMax = CONNECTIONS_MAX, name = '
         }
       }
     },
+    lock: async (lockName) => {
+      const release = await takeLock(config, lockName);
+      if (release === null) return null;
+      locks.add(release);
+      return () => {
+        locks.delete(release);
+        return release();
+      };
+    },
     close: () => {
-      closed ??= pool.end();
+      closed ??= Promise.all([...locks].map((release) => release())).then(() => pool.end());
       return closed;
     },
   };

@@ -9,7 +9,9 @@ export type PostgresErrorCode =
   | 'POSTGRES_REFUSED'
   | 'POSTGRES_CONFIG'
   /** The stored read model was written by a newer build. */
-  | 'READ_MODEL_NEWER';
+  | 'READ_MODEL_NEWER'
+  /** A read model that was built again is not what the live one is, though both come from the same records. */
+  | 'READ_MODEL_DIFFERS';
 
 const ACTIONS = {
   POSTGRES_UNREACHABLE: 'retry',
@@ -17,6 +19,7 @@ const ACTIONS = {
   POSTGRES_REFUSED: 'stop',
   POSTGRES_CONFIG: 'stop',
   READ_MODEL_NEWER: 'stop',
+  READ_MODEL_DIFFERS: 'stop',
 } as const satisfies Record<PostgresErrorCode, PostgresErrorAction>;
 
 /** A failure at the edge to PostgreSQL. Handle it by `code` or `action`, not by its message. */

@@ -20,6 +20,9 @@ const BOOKKEEPING: readonly string[] = [
      projection text not null, generation integer not null, topic text not null, partition integer not null, record_offset bigint not null,
      reason text not null, recorded_at timestamptz not null default now(),
      primary key (projection, generation, topic, partition, record_offset));`,
+  // What a generation was folded from: where it began, how many records it made something of, and where the last of them ended.
+  `alter table projection_offsets
+     add column first_offset bigint, add column folded_count bigint not null default 0, add column folded_to bigint not null default 0;`,
 ];
 
 const CREATE_ATTEMPTS_MAX = 20;

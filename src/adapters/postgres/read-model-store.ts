@@ -1,22 +1,16 @@
 import { applyChanges, type ApplyOutcome, type Change, type Fault, type Generation, keyText, type OpenOutcome, type ProjectionBatch, type ProjectionDefinition, type ReadModelStore, type Row, type Rows, rowsOf, type Table } from '#projections';
-import type { Database, Query } from './database.ts';
+import { book, foldedOf, type GenerationAt, positionsOf, storedOf, takePosition } from './bookkeeping.ts';
+import { compareWithLive } from './compare-generations.ts';
+import type { Database, Query, Release } from './database.ts';
 import { isOfValues, PostgresError } from './errors.ts';
-import { createTables, createViews, migrate } from './migrations.ts';
-import { generationSchema, quoted, readerSchema } from './names.ts';
+import { beginGeneration, forget, openLive, ownershipOf, switchTo } from './generations.ts';
+import { migrate } from './migrations.ts';
+import { generationSchema, readerSchema } from './names.ts';
 import { selectRows, upsertRows } from './rows-sql.ts';
 
 export type ReadModelStoreOptions = { readonly database: Database; readonly namespace: string };
 
-type At = { readonly database: Database; readonly namespace: string; readonly projection: ProjectionDefinition; readonly generation: number };
-type Stored = { readonly version: number; readonly generation: number };
-
-const book = (namespace: string, table: string): string => `${quoted(readerSchema(namespace))}.${table}`;
-
-const storedOf = async (query: Query, at: { readonly namespace: string; readonly name: string }, lock: 'for share' | 'for update'): Promise<Stored | null> => {
-  const { rows } = await query(`select version, generation from ${book(at.namespace, 'projections')} where name = $1 ${lock}`, [at.name]);
-  const [row] = rows;
-  return row === undefined ? null : { version: Number(row['version']), generation: Number(row['generation']) };
-};
+type At = GenerationAt & { readonly database: Database };
 
 /** The rows that some change looks at, loaded in one statement per table. */
 const loaded = async (query: Query, schema: string, changes: readonly Change[]): Promise<Rows> => {
@@ -60,31 +54,19 @@ const recordFaults = async (query: Query, at: At, { batch, faults }: { readonly 
   await query(
     `insert into ${book(at.namespace, 'projection_faults')} (projection, generation, topic, partition, record_offset, reason)
      select $1, $2, $3, $4, given.record_offset, given.reason from json_to_recordset($5::json) as given(record_offset bigint, reason text) on conflict do nothing`,
-    [at.projection.name, at.generation, batch.topic, batch.partition, JSON.stringify(faults.map(({ offset, reason }) => ({ record_offset: offset, reason: reason.replaceAll('\0', '').toWellFormed() })))],
+    [at.projection, at.generation, batch.topic, batch.partition, JSON.stringify(faults.map(({ offset, reason }) => ({ record_offset: offset, reason: reason.replaceAll('\0', '').toWellFormed() })))],
   );
-};
-
-/** Position check first: the row is locked, so of two that hold the same batch one waits and then finds that it is done. */
-const positionIsTaken = async (query: Query, at: At, batch: ProjectionBatch): Promise<ApplyOutcome | null> => {
-  const key = [at.projection.name, at.generation, batch.topic, batch.partition];
-  const offsets = book(at.namespace, 'projection_offsets');
-  await query(`insert into ${offsets} (projection, generation, topic, partition, next_offset) values ($1, $2, $3, $4, $5) on conflict do nothing`, [...key, batch.fromOffset]);
-  const { rows } = await query(`select next_offset from ${offsets} where projection = $1 and generation = $2 and topic = $3 and partition = $4 for update`, key);
-  const nextOffset = Number(rows[0]?.['next_offset'] ?? 0);
-  if (nextOffset !== batch.fromOffset) return { status: 'elsewhere', nextOffset };
-  await query(`update ${offsets} set next_offset = $5 where projection = $1 and generation = $2 and topic = $3 and partition = $4`, [...key, batch.toOffset]);
-  return null;
 };
 
 const applyWhole = (at: At, isLive: boolean, batch: ProjectionBatch): Promise<ApplyOutcome> =>
   at.database.transaction(async (query) => {
     if (isLive) {
-      const stored = await storedOf(query, { namespace: at.namespace, name: at.projection.name }, 'for share');
+      const stored = await storedOf(query, { namespace: at.namespace, name: at.projection }, 'shared');
       if (stored?.generation !== at.generation) return { status: 'superseded' };
     }
-    const taken = await positionIsTaken(query, at, batch);
+    const taken = await takePosition(query, at, batch);
     if (taken !== null) return taken;
-    const faults = await write(query, generationSchema(at.namespace, at.projection.name, at.generation), batch);
+    const faults = await write(query, generationSchema(at.namespace, at.projection, at.generation), batch);
     await recordFaults(query, at, { batch, faults });
     return { status: 'applied', faultCount: faults.length };
   });
@@ -115,40 +97,12 @@ const applyIn = async (at: At, isLive: boolean, batch: ProjectionBatch): Promise
   }
 };
 
-const positionsOf = async (query: Query, at: Omit<At, 'database'>): Promise<ReadonlyMap<string, number>> => {
-  const { rows } = await query(`select topic, partition, next_offset from ${book(at.namespace, 'projection_offsets')} where projection = $1 and generation = $2`, [at.projection.name, at.generation]);
-  return new Map(rows.map((row) => [`${String(row['topic'])}/${String(row['partition'])}`, Number(row['next_offset'])]));
-};
-
 const generationOf = (at: At, isLive: boolean): Generation => ({
   number: at.generation,
   positions: () => positionsOf(at.database.query, at),
+  folded: () => foldedOf(at.database.query, at),
   apply: (batch) => applyIn(at, isLive, batch),
 });
-
-/** Takes a number of its own under the lock of the projection's row. */
-const beginGeneration = async (query: Query, namespace: string, projection: ProjectionDefinition): Promise<number> => {
-  const { rows } = await query(`update ${book(namespace, 'projections')} set last_generation = last_generation + 1 where name = $1 returning last_generation`, [projection.name]);
-  const generation = Number(rows[0]?.['last_generation'] ?? 1);
-  await createTables(query, generationSchema(namespace, projection.name, generation), projection);
-  return generation;
-};
-
-const forget = async (query: Query, namespace: string, { name, generation }: { readonly name: string; readonly generation: number }): Promise<void> => {
-  for (const table of ['projection_offsets', 'projection_faults']) await query(`delete from ${book(namespace, table)} where projection = $1 and generation = $2`, [name, generation]);
-  await query(`drop schema if exists ${quoted(generationSchema(namespace, name, generation))} cascade`);
-};
-
-const openLive = async (query: Query, namespace: string, projection: ProjectionDefinition): Promise<Stored> => {
-  const books = book(namespace, 'projections');
-  await query(`insert into ${books} (name, version, generation, last_generation) values ($1, $2, 0, 0) on conflict do nothing`, [projection.name, projection.version]);
-  const stored = await storedOf(query, { namespace, name: projection.name }, 'for update');
-  if (stored !== null && stored.generation > 0) return stored;
-  const generation = await beginGeneration(query, namespace, projection);
-  await createViews(query, { reader: readerSchema(namespace), schema: generationSchema(namespace, projection.name, generation) }, projection);
-  await query(`update ${books} set generation = $2, version = $3 where name = $1`, [projection.name, generation, projection.version]);
-  return { version: projection.version, generation };
-};
 
 const open = async ({ database, namespace }: ReadModelStoreOptions, projection: ProjectionDefinition): Promise<OpenOutcome> => {
   await migrate(database, readerSchema(namespace));
@@ -157,35 +111,51 @@ const open = async ({ database, namespace }: ReadModelStoreOptions, projection: 
   if (stored.version > projection.version) {
     throw new PostgresError('READ_MODEL_NEWER', `read model ${projection.name} of ${namespace} is of version ${stored.version}, this build knows ${projection.version}: run the newer build, or rebuild with this one`);
   }
-  return { status: 'live', generation: generationOf({ database, namespace, projection, generation: stored.generation }, true) };
+  return { status: 'live', generation: generationOf({ database, namespace, projection: projection.name, generation: stored.generation }, true) };
 };
 
-/** Under the lock that every live batch shares: nothing is applied meanwhile, so neither side can move. */
-const switchTo = (namespace: string, projection: ProjectionDefinition, generation: Generation) => async (query: Query): Promise<'switched' | 'behind'> => {
-  const stored = await storedOf(query, { namespace, name: projection.name }, 'for update');
-  if (stored === null) throw new PostgresError('POSTGRES_REFUSED', `read model ${projection.name} of ${namespace} does not exist any more`);
-  const live = await positionsOf(query, { namespace, projection, generation: stored.generation });
-  const built = await positionsOf(query, { namespace, projection, generation: generation.number });
-  for (const [partition, nextOffset] of live) if ((built.get(partition) ?? 0) < nextOffset) return 'behind';
-  // The old views go with the tables they look at.
-  await forget(query, namespace, { name: projection.name, generation: stored.generation });
-  await createViews(query, { reader: readerSchema(namespace), schema: generationSchema(namespace, projection.name, generation.number) }, projection);
-  await query(`update ${book(namespace, 'projections')} set generation = $2, version = $3, switched_at = now() where name = $1`, [projection.name, generation.number, projection.version]);
-  return 'switched';
+/** A number, its tables, and the lock that tells others that somebody fills them. */
+const begin = async ({ database, namespace }: ReadModelStoreOptions, projection: ProjectionDefinition): Promise<{ readonly at: At; readonly release: Release }> => {
+  await migrate(database, readerSchema(namespace));
+  await database.transaction((query) => openLive(query, namespace, projection));
+  let release: Release | null = null;
+  const generation = await database.transaction(async (query) => {
+    await release?.();
+    const number = await beginGeneration(query, namespace, projection);
+    // Before the commit: nobody sees the tables without their owner.
+    release = await database.lock(ownershipOf({ namespace, projection: projection.name, generation: number }));
+    return number;
+  });
+  return { at: { database, namespace, projection: projection.name, generation }, release: async () => release?.() };
 };
 
 /** Read models in PostgreSQL: one schema per generation of a projection, and views of the live one in a schema named like the namespace. */
 export const createReadModelStore = (options: ReadModelStoreOptions): ReadModelStore => {
   const { database, namespace } = options;
+  /** By schema: of the generations that this process began. */
+  const owned = new Map<string, Release>();
+  const release = async (projection: string, generation: number): Promise<void> => {
+    const schema = generationSchema(namespace, projection, generation);
+    await owned.get(schema)?.();
+    owned.delete(schema);
+  };
   return {
     open: (projection) => open(options, projection),
     begin: async (projection) => {
-      await migrate(database, readerSchema(namespace));
-      await database.transaction((query) => openLive(query, namespace, projection));
-      const generation = await database.transaction((query) => beginGeneration(query, namespace, projection));
-      return generationOf({ database, namespace, projection, generation }, false);
+      const begun = await begin(options, projection);
+      owned.set(generationSchema(namespace, projection.name, begun.at.generation), begun.release);
+      return generationOf(begun.at, false);
     },
-    switchTo: (projection, generation) => database.transaction(switchTo(namespace, projection, generation)),
-    discard: (projection, generation) => database.transaction((query) => forget(query, namespace, { name: projection.name, generation: generation.number })),
+    compare: (projection, { number: generation }) =>
+      database.transaction((query) => compareWithLive(query, { namespace, projection, generation }), { isolation: 'repeatable read', isReadOnly: true }),
+    switchTo: async (projection, { number: generation }, ends) => {
+      const outcome = await database.transaction((query) => switchTo(query, { namespace, projection, generation, ends }));
+      if (outcome === 'switched') await release(projection.name, generation);
+      return outcome;
+    },
+    discard: async (projection, { number: generation }) => {
+      await database.transaction((query) => forget(query, { namespace, projection: projection.name, generation }));
+      await release(projection.name, generation);
+    },
   };
 };

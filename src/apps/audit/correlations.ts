@@ -3,12 +3,13 @@ import { type AuditedRecord, checkCauses, checkChains, checkInstance, type Defin
 import { instanceKey, type SagaShape } from '#saga-core';
 import type { VendorOrders } from './vendor-orders.ts';
 import type { Report } from './violation.ts';
-import type { OpenInstance } from './watermarks.ts';
+import type { OpenInstance, Watermarks } from './watermarks.ts';
 
 export type CorrelationsOptions = {
   readonly definitions: readonly SagaShape[];
   readonly report: Report;
   readonly vendorOrders: VendorOrders;
+  readonly watermarks: Watermarks;
   readonly nowMs: number;
   /** An open instance whose deadline, or last sign of life where it has none, lies further back stands still. */
   readonly overdueMs: number;
@@ -112,10 +113,11 @@ export class Correlations {
   }
 
   #judge(key: string, group: Group): void {
-    const { report, isWhole } = this.#options;
+    const { report, isWhole, watermarks } = this.#options;
     this.#groups.delete(key);
     this.#judged.set(key, { topic: group.topic, partition: group.partition });
     const records = group.records.toSorted((left, right) => left.offset - right.offset);
+    watermarks.note({ topic: group.topic, partition: group.partition, records });
     const histories = historiesOf(records, this.#lookup);
     this.#checkInstances(histories);
     // An entity's chain runs through many sagas and is followed elsewhere.
@@ -169,12 +171,11 @@ export class Correlations {
   }
 
   #noteOpen(key: string, records: readonly AuditedRecord[]): void {
-    const start = records.find(({ type, envelope }) => {
-      return instanceKey(envelope.correlationId ?? '', envelope.subSaga) === key && this.#options.definitions.some((definition) => definition.type === (envelope.subSaga ?? envelope.sagaType) && definition.start.name === type);
-    });
+    const own = records.filter(({ envelope }) => instanceKey(envelope.correlationId ?? '', envelope.subSaga) === key);
+    const start = own.find(({ type, envelope }) => this.#options.definitions.some((definition) => definition.type === (envelope.subSaga ?? envelope.sagaType) && definition.start.name === type));
     if (start === undefined) return;
     const { topic, partition, offset, envelope } = start;
-    this.open.push({ key, topic, partition, type: envelope.subSaga ?? envelope.sagaType ?? '', startOffset: offset });
+    this.open.push({ key, topic, partition, type: envelope.subSaga ?? envelope.sagaType ?? '', startOffset: offset, offsets: own.map((record) => record.offset) });
   }
 
   /** Where nothing was deleted, a writer's first record of an instance is its number 1. */

@@ -123,11 +123,11 @@ const verify = async (options: VerifyLogOptions, stored: Stored): Promise<LogVer
   };
   const folds = foldsOf(options, stored, report);
   const sagaTopics = sagaTopicsOf(definitions);
-  const watermarks = await Watermarks.read({ log, namespace, definitions });
+  const watermarks = await Watermarks.read({ log, codec, namespace, definitions });
   const ranges = await allRanges(options, folds.length > 0);
   const isWhole = startAtZero(ranges, sagaTopics);
   const vendorOrders = new VendorOrders({ report });
-  const correlations = new Correlations({ definitions, report, vendorOrders, nowMs, overdueMs, isFinished, isWhole });
+  const correlations = new Correlations({ definitions, report, vendorOrders, watermarks, nowMs, overdueMs, isFinished, isWhole });
   const chains = new EntityChains({ report, isWhole });
   const positions = new Positions({ report, areSplitsWhole: startAtZero(ranges, [POSITIONS_COMMANDS]) });
   const exposures = new Exposures({ report, isWhole: isWhole && startAtZero(ranges, [EXPOSURES_COMMANDS]) });
@@ -137,7 +137,7 @@ const verify = async (options: VerifyLogOptions, stored: Stored): Promise<LogVer
   const isRefused = await readDeadLetters(log, namespace);
   for (const judge of [correlations, chains, positions]) judge.finish();
   for (const judge of [exposures, cycles]) judge.finish(isRefused);
-  watermarks.check(correlations.open, report);
+  watermarks.check(correlations.open, { report, isComplete: correlations.counts.unjudgedCount === 0 });
   await reportElsewhere(options, correlations, { reading, isWhole, isRefused, report });
   compareStatuses(correlations, folds.find((fold) => fold.name === SAGAS), report);
   for (const fold of folds) {

@@ -169,20 +169,3 @@ test('a cycle that is released while its saga runs is seen', async () => {
   const at = stored.records.findIndex((record) => typeOf(record) === 'chorus.SagaCompleted' && decoded(record).envelope.subSaga === null);
   expect(await messagesOf(stored.records.toSpliced(at, 1), 'I6')).toMatch(/is released, but RUNNING/);
 });
-
-test('a watermark that has passed the start of an open instance without a checkpoint is seen', async () => {
-  const end = stored.records.findIndex((record) => typeOf(record) === 'chorus.SagaCompleted' && decoded(record).envelope.subSaga === null);
-  const open = stored.records.toSpliced(end, 1);
-  const { correlationId } = decoded(firstOf(stored.records.slice(end))).envelope;
-  const start = firstOf(open.filter((record) => typeOf(record) === 'orchestrator.cycle.started' && decoded(record).envelope.correlationId === correlationId));
-  const log = (watermark: number, records = open): EventLog => ({
-    ...createStaticLog(records, PARTITIONS),
-    committedPosition: (group, { topic, partition }) => Promise.resolve(group === 'sim.orchestrator' && topic === TOPIC && partition === start.partition ? { topic, partition, offset: 900, metadata: JSON.stringify({ watermark }) } : null),
-  });
-  const told = async (from: EventLog): Promise<readonly (string | null)[]> => (await audited(open, { log: from })).violations.filter(({ invariant }) => invariant === 'I10').map(({ instance }) => instance);
-  expect(await told(log(start.offset))).toEqual([]);
-  expect(await told(log(start.offset + 1))).toEqual([correlationId]);
-  const checkpoint: LogRecord = { topic: 'sim.checkpoints.orchestrator.trading', partition: start.partition, offset: 0, timestampMs: nowMs, key: new TextEncoder().encode(correlationId ?? ''), value: new Uint8Array(), headers: {} };
-  expect(await told(log(start.offset + 1, [...open, checkpoint]))).toEqual([]);
-  expect(await told(log(start.offset + 1, [...open, checkpoint, { ...checkpoint, offset: 1, value: null }]))).toEqual([correlationId]);
-});

@@ -1,7 +1,8 @@
 import { changesOf, isOfInterest, type Fault, type Projected, type ProjectionBatch, type ProjectionDefinition } from '#projections';
 import type { Codec, DecodedEvent, LogRecord } from '#saga-core/ports';
 
-type Decoded = { readonly records: ProjectionBatch['records']; readonly faults: readonly Fault[] };
+/** What a batch comes to: the records that change something, and those that cannot be projected. */
+export type Decoded = { readonly records: ProjectionBatch['records']; readonly faults: readonly Fault[] };
 
 type From = { readonly codec: Codec; readonly topic: string };
 

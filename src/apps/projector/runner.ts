@@ -1,5 +1,5 @@
 import type { Generation, ProjectionDefinition, ReadModelStore } from '#projections';
-import type { Assignment, Codec, EventLog, Log, Membership } from '#saga-core/ports';
+import type { Assignment, Clock, Codec, EventLog, Log, Membership } from '#saga-core/ports';
 import { Lane, type LaneStatus } from './lane.ts';
 import { rebuild } from './rebuild.ts';
 
@@ -8,6 +8,7 @@ export type RunnerOptions = {
   readonly store: ReadModelStore;
   readonly log: EventLog;
   readonly codec: Codec;
+  readonly clock: Clock;
   readonly namespace: string;
   readonly logger: Log;
   readonly group: string;
@@ -45,14 +46,15 @@ export class Runner {
     };
   }
 
-  /** Why some lane stands still; null where none does. */
+  /** Why waiting for some lane is in vain; null where it is not. */
   get failure(): string | null {
     for (const lane of this.#lanes.values()) if (lane.failure !== null) return `projection ${this.#options.projection.name}: ${lane.failure}`;
     return null;
   }
 
-  /** What is stored, whoever stored it, by `topic/partition`. */
+  /** What is stored, whoever stored it, by `topic/partition`; of the lanes here all that they have looked at. */
   async positions(): Promise<ReadonlyMap<string, number>> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()));
     const positions = await this.#storedPositions();
     // A generation that readers were switched from leaves nothing behind, and without a record to project nobody would notice.
     if (positions.size > 0) return positions;
@@ -121,23 +123,20 @@ export class Runner {
       this.#lanes.delete(key);
       await lane.stop();
     }
-    const positions = await this.#storedPositions();
-    for (const at of assigned) {
-      if (!this.#lanes.has(`${at.topic}/${at.partition}`) && !this.#isStopped) await this.#startLane(at, positions);
-    }
+    await Promise.all(assigned.filter((at) => !this.#lanes.has(`${at.topic}/${at.partition}`)).map((at) => this.#startLane(at)));
   }
 
-  async #startLane(at: { readonly topic: string; readonly partition: number }, positions: ReadonlyMap<string, number>): Promise<void> {
+  async #startLane(at: { readonly topic: string; readonly partition: number }): Promise<void> {
     const generation = this.#generation;
     if (generation === null) return;
-    const { projection, log, codec, logger, namespace } = this.#options;
+    const { projection, log, codec, clock, logger, namespace } = this.#options;
     const topic = at.topic.slice(namespace.length + 1);
     const lane = new Lane({
-      projection, generation, log, reader: log.reader(), codec, logger, topic, liveTopic: at.topic, partition: at.partition,
+      projection, generation, log, reader: log.reader(), codec, clock, logger, topic, liveTopic: at.topic, partition: at.partition,
       onSuperseded: () => { this.#reopen().catch((thrown: unknown) => this.#tell(thrown)); },
     });
     this.#lanes.set(`${at.topic}/${at.partition}`, lane);
-    await lane.start(positions.get(`${topic}/${at.partition}`) ?? null);
+    await lane.start();
   }
 
   /** Readers were switched: from now on the other generation is written. */

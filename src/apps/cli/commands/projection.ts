@@ -9,7 +9,7 @@ import { untilSignal } from './worker.ts';
 
 /** Not ready while a lane stands still, for whatever reason: then its read model grows older. */
 const readinessOf = (projector: Projector): Readiness => {
-  const standing = projector.status().flatMap(({ projection, lanes }) => lanes.flatMap(({ topic, partition, error }) => (error === null ? [] : [{ projection, topic, partition, error }])));
+  const standing = projector.status().flatMap(({ projection, lanes }) => lanes.flatMap(({ topic, partition, error, failureCount, isInputLost }) => (error === null ? [] : [{ projection, topic, partition, error, failureCount, isInputLost }])));
   return { isReady: standing.length === 0, detail: standing };
 };
 
@@ -40,13 +40,13 @@ const list = (options: OutputOptions): Promise<void> =>
     answer(options, rows, () => table(['projection', 'version', 'stored', 'faults'], rows.map((row) => [row.name, String(row.version), row.stored === null ? 'never run' : `version ${row.stored.version}, generation ${row.stored.generation}`, String(row.stored?.faultCount ?? '')])));
   });
 
-const rebuild = (name: string, options: OutputOptions): Promise<void> => {
+const rebuild = (name: string, options: OutputOptions & { readonly acceptDifferences?: boolean }): Promise<void> => {
   const projection = allProjections.find((candidate) => candidate.name === name);
   if (projection === undefined) throw new WrongUse(`there is no projection ${JSON.stringify(name)}; there are ${allProjections.map((each) => each.name).join(', ')}`);
   return withConnection((connection) => withDatabase(async (database, namespace) => {
     const { log, codec, logger } = connection;
-    const report = await rebuildProjection({ log, codec, database, namespace, logger, projection });
-    answer(options, report, () => `${report.projection}: generation ${report.generation} from ${report.recordCount} records in ${Math.round(report.elapsedMs)} ms`);
+    const report = await rebuildProjection({ log, codec, database, namespace, logger, projection, isAcceptingDifferences: options.acceptDifferences ?? false });
+    answer(options, report, () => `${report.projection}: generation ${report.generation} from ${report.recordCount} records in ${Math.round(report.elapsedMs)} ms, ${report.comparison}`);
   }));
 };
 
@@ -70,6 +70,7 @@ export const addProjectionCommands = (program: Command): void => {
   const projection = program.command('projection').description('read models');
   projection.command('run').description('keep every read model up to date until SIGTERM').option('--json', 'answer as JSON').action(run);
   projection.command('list').description('read models of this build and what is stored of them').option('--json', 'answer as JSON').action(list);
-  projection.command('rebuild').argument('<name>').description('build one again from the log beside the live one, then switch readers').option('--json', 'answer as JSON').action(rebuild);
+  projection.command('rebuild').argument('<name>').description('build one again from the log beside the live one, verify it, then switch readers')
+    .option('--accept-differences', 'switch even where the live one, from the same records, holds something else').option('--json', 'answer as JSON').action(rebuild);
   projection.command('lag').description('how far each is behind the log').option('--json', 'answer as JSON').action(lag);
 };
