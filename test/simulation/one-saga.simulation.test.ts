@@ -30,18 +30,20 @@ describe('the simulation itself', () => {
     expect(second.eventCount).toBe(first.eventCount);
   }, LIMIT_MS);
 
-  test('it is rough enough: takeovers, completed and failed instances all happen', async () => {
-    const sum = { completed: 0, failed: 0, takeovers: 0, instances: 0 };
+  test('it is rough enough: takeovers, completed and failed instances, and watches with something to say all happen', async () => {
+    const sum = { completed: 0, failed: 0, takeovers: 0, instances: 0, noted: 0 };
     for (let seed = 1; seed <= 20; seed++) {
       const result = await simulate(seed);
       sum.completed += result.completedCount;
       sum.failed += result.failedCount;
       sum.takeovers += result.takeoverCount;
+      sum.noted += result.notedCount;
       sum.instances += result.instanceCount;
     }
     expect(sum.instances).toBe(20 * 6);
     expect(sum.completed).toBeGreaterThan(10);
     expect(sum.failed).toBeGreaterThan(10);
     expect(sum.takeovers).toBeGreaterThan(100);
+    expect(sum.noted).toBeGreaterThan(20);
   }, LIMIT_MS);
 });

@@ -2,11 +2,11 @@ import { erase } from '#kernel';
 import { type SagaSignalled } from '#contracts/core';
 import {
   absent, ambiguous, command, compensated, completed, data, defineEntity, defineParticipant, type EntityDefinition, event, initiate, on, type ParticipantDefinition,
-  type SagaContext, type SagaDefinition, type StepImplementation, terminal, requireCompensation,
+  type SagaContext, type SagaDefinition, type StepDefinition, type StepImplementation, terminal, requireCompensation,
 } from '#saga-core';
 import type { SimulatedProcess } from '#saga-core/testing';
 import { ENTITY_OWNER, INITIATOR, isUnasked, OWNERS } from './random-saga.ts';
-import { done, receipt, release, reserve, type Shelf, shelf } from './types.ts';
+import { done, noted, receipt, release, reserve, type Shelf, shelf } from './types.ts';
 import type { Vendor } from './vendor.ts';
 
 type Handler = StepImplementation['handler'];
@@ -82,13 +82,34 @@ const awaitHandler: Handler = {
   },
 };
 
+const GO_COUNT = 3;
+/** Notes every signal to go on, and ends with the third. */
+const watchHandler: Handler = {
+  kind: 'watch',
+  initial: 0,
+  fold: (state, fact) => (erase<SagaSignalled>(fact.payload).signal === 'go' ? { state: erase<number>(state) + 1, note: fact.eventId } : { state: erase<number>(state) + 100 }),
+  emit: (note) => [event(noted, { key: erase<string>(note) })],
+  verdict: (state) => {
+    const seen = erase<number>(state);
+    return seen < GO_COUNT ? null : seen >= 100 ? terminal('told not to go on') : completed(null);
+  },
+};
+
+const handlerOf = (definition: StepDefinition, of: Omit<EffectOptions, 'isIntent'>): Handler => {
+  switch (definition.kind) {
+    case 'effect': return effectHandler({ ...of, isIntent: definition.intent === true });
+    case 'entity': return entityHandler;
+    default: return definition.kind === 'await' && definition.watch !== undefined ? watchHandler : awaitHandler;
+  }
+};
+
 /** The three participants of one saga, as one process runs them. */
 export const participantsOf = (saga: SagaDefinition, vendor: Vendor, process: SimulatedProcess): readonly ParticipantDefinition[] =>
   OWNERS.map((name) => {
     const steps = Object.entries(saga.steps).filter(([, step]) => step.owner === name).map(([step, definition]): StepImplementation => ({
       saga,
       step,
-      handler: definition.kind === 'effect' ? effectHandler({ vendor, process, saga, isIntent: definition.intent === true, isUnasked: isUnasked(step) }) : definition.kind === 'entity' ? entityHandler : awaitHandler,
+      handler: handlerOf(definition, { vendor, process, saga, isUnasked: isUnasked(step) }),
     }));
     return defineParticipant({
       name,

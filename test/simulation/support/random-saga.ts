@@ -1,7 +1,7 @@
 import { sagaSignalled } from '#contracts/core';
-import { type After, type Compensation, defineSaga, none, NO_RETRY, R3, type SagaDefinition, type StepDefinition, undo } from '#saga-core';
+import { type After, type Compensation, definitionFaults, defineSaga, none, NO_RETRY, R3, type SagaDefinition, type SagaShape, type StepDefinition, undo } from '#saga-core';
 import type { SimulatedRandom } from '#saga-core/testing';
-import { done, opened, receipt } from './types.ts';
+import { done, noted, opened, receipt } from './types.ts';
 
 export const OWNERS = ['alpha', 'beta', 'gamma'] as const;
 export const INITIATOR = 'alpha';
@@ -33,7 +33,8 @@ const randomStep = (random: SimulatedRandom, number: number, earlier: readonly s
   const draw = random.next();
   if (draw < 0.2) return { ...common, ...items, kind: 'entity', owner: ENTITY_OWNER, entity: 'shelves', output: receipt };
   if (draw < 0.35) {
-    return { ...common, kind: 'await', owner, output: null, timeoutMs: 3_000 + random.integer(20_000), onLimit: random.chance(0.5) ? 'complete' : 'fail', listensTo: [sagaSignalled], compensation: none('waiting leaves nothing behind') };
+    const watch = random.chance(0.6) ? { watch: { endsWaiting: random.chance(0.6) }, emits: [noted] } : {};
+    return { ...common, ...watch, kind: 'await', owner, output: null, timeoutMs: 3_000 + random.integer(20_000), onLimit: random.chance(0.5) ? 'complete' : 'fail', listensTo: [sagaSignalled], compensation: none('waiting leaves nothing behind') };
   }
   if (draw < 0.5) return { ...common, ...items, kind: 'effect', owner, output: done, timeoutMs: 1_500, retry: random.chance(0.5) ? NO_RETRY : R3, intent: true };
   return { ...common, ...items, kind: 'effect', owner, output: random.chance(0.5) ? done : null, timeoutMs: 1_500, retry: { maxAttempts: 3, initialDelayMs: 100, maxDelayMs: 2_000, multiplier: 2 } };
@@ -48,7 +49,7 @@ export const randomSaga = (random: SimulatedRandom): SagaDefinition => {
     const isAsked = step.kind !== 'effect' || step.intent === true || random.chance(0.7);
     steps[`${isAsked ? 'step_' : UNASKED}${index}`] = step;
   }
-  return defineSaga({
+  const shape: SagaShape = {
     type: 'simulated_saga',
     version: 1,
     context: CONTEXT,
@@ -61,5 +62,7 @@ export const randomSaga = (random: SimulatedRandom): SagaDefinition => {
     predicates: { always: () => ({ holds: true }), never: () => ({ holds: false, why: 'never in this simulation' }) },
     completed: { emits: null },
     failed: { emits: null },
-  });
+  };
+  // A watch that nothing could end ends the waiting itself.
+  return defineSaga(definitionFaults(shape).length === 0 ? shape : { ...shape, steps: Object.fromEntries(Object.entries(steps).map(([name, step]) => [name, step.kind === 'await' && step.watch !== undefined ? { ...step, watch: { endsWaiting: true } } : step])) });
 };

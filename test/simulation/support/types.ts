@@ -10,6 +10,8 @@ export type Keyed = { readonly key: string };
 export const opened: EventType<Keyed> = event('opened', [key]);
 /** A domain event as a step's outcome. */
 export const done: EventType<Keyed> = event('done', [key]);
+/** What a watch says of a signal. */
+export const noted: EventType<Keyed> = event('noted', [key]);
 export const reserve: EventType<Keyed> = event('reserve', [key]);
 export const release: EventType<Keyed> = event('release', [key]);
 /** Typed output, and what an undo needs. */
@@ -17,4 +19,4 @@ export const receipt: DataType<Keyed> = dataType('sim.Receipt', record('Receipt'
 export type Shelf = { readonly holders: readonly string[] };
 export const shelf: DataType<Shelf> = dataType('sim.Shelf', record('Shelf', [{ name: 'holders', type: { type: 'array', items: 'string' } }]));
 
-export const simulatedTypes: readonly (EventType<unknown> | DataType<unknown>)[] = [opened, done, reserve, release, receipt, shelf];
+export const simulatedTypes: readonly (EventType<unknown> | DataType<unknown>)[] = [opened, done, noted, reserve, release, receipt, shelf];

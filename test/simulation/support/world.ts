@@ -13,8 +13,9 @@ import {
 import { faultPlan, pauseDurationMs, randomWeather, type Weather } from './chaos.ts';
 import { participantsOf, SHELF_SIZE } from './participants.ts';
 import { CONTEXT, randomSaga } from './random-saga.ts';
-import { type Shelf, simulatedTypes } from './types.ts';
+import { noted, type Shelf, simulatedTypes } from './types.ts';
 import { createVendor, type Vendor } from './vendor.ts';
+import { watchFaults } from './watch-faults.ts';
 
 const NAMESPACE = 'sim';
 const PARTITION_COUNT = 2;
@@ -54,6 +55,8 @@ export type RunResult = Verification & {
   readonly completedCount: number;
   readonly failedCount: number;
   readonly takeoverCount: number;
+  /** Events that watches wrote before their outcomes. */
+  readonly notedCount: number;
   readonly records: readonly AuditedRecord[];
 };
 
@@ -168,7 +171,7 @@ const meddle = (world: World, client: SagaClient): void => {
   const { random, weather, saga } = world;
   const id = idOf(random.integer(INSTANCE_COUNT));
   const ignore = (): void => undefined;
-  if (random.chance(0.1)) void client.signal(saga, id, random.chance(0.9) ? 'go' : 'stop').catch(ignore);
+  if (random.chance(0.3)) void client.signal(saga, id, random.chance(0.9) ? 'go' : 'stop').catch(ignore);
   if (!random.chance(weather.operatorProbability)) return;
   const action = random.pick(['retry', 'skip', 'resolve', 'compensate'] as const);
   const step = random.chance(0.7) ? { step: random.pick(Object.keys(saga.steps)) } : {};
@@ -231,7 +234,7 @@ const shelfFaults = async (world: World, records: readonly AuditedRecord[]): Pro
   return faults.map((message) => ({ invariant: 'I6', instance: null, message }));
 };
 
-const endedCount = (records: readonly AuditedRecord[], type: string): number => records.filter((record) => record.type === type).length;
+const countOf = (records: readonly AuditedRecord[], type: string): number => records.filter((record) => record.type === type).length;
 const areAllEnded = (records: readonly AuditedRecord[]): boolean =>
   new Set(records.filter((record) => /^chorus\.Saga(Completed|Failed|Refused)$/.test(record.type)).map((record) => record.envelope.correlationId)).size >= INSTANCE_COUNT;
 
@@ -272,14 +275,15 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   });
   return {
     ...verification,
-    violations: [...verification.violations, ...(await shelfFaults(world, records))],
+    violations: [...verification.violations, ...(await shelfFaults(world, records)), ...watchFaults(world.saga, records)],
     seed,
     weather: world.weather,
     virtualMs: world.clock.monotonicMillis(),
     eventCount: world.clock.firedTimerCount(),
     recordCount: ended.length,
-    completedCount: endedCount(records, 'chorus.SagaCompleted'),
-    failedCount: endedCount(records, 'chorus.SagaFailed'),
+    completedCount: countOf(records, 'chorus.SagaCompleted'),
+    failedCount: countOf(records, 'chorus.SagaFailed'),
+    notedCount: countOf(records, noted.name),
     takeoverCount: world.cluster.entries({ topic: names.saga(CONTEXT), partition: 0 }).filter((entry) => entry.kind === 'record' && Buffer.from(entry.record.key ?? []).toString().startsWith('claim:')).length,
     records,
   };
