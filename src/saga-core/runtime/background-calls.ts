@@ -33,7 +33,7 @@ export class BackgroundCalls {
   stop(): void {
     this.#isStopped = true;
     this.#waiting.length = 0;
-    for (const call of this.#calls) call.abort('the task ends');
+    for (const call of this.#calls) call.end();
     this.#calls.clear();
     this.#drained.resolve();
   }

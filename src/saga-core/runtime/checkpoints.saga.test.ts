@@ -195,7 +195,7 @@ const spoil = (stage: RuntimeStage, id: string, change: Partial<InstanceCheckpoi
 };
 
 describe('a checkpoint that cannot be read', () => {
-  const spoilt = async (change: Partial<InstanceCheckpoint>) => {
+  const spoilt = async (change: Partial<InstanceCheckpoint> | 'garbage') => {
     const stage = await open();
     const { process } = await stage.start({ limits: LIMITS });
     const client = stage.client();
@@ -204,12 +204,13 @@ describe('a checkpoint that cannot be read', () => {
     await stage.clock.advance(2_000);
     await passBy(stage, client);
     process.kill();
-    await stage.append(spoil(stage, 'long', change));
+    await stage.append(change === 'garbage' ? { topic: CHECKPOINTS, key: 'long', value: new Uint8Array([7, 7, 7]) } : spoil(stage, 'long', change));
     await stage.clock.advance(11_000);
     return { stage, client };
   };
 
-  test.each<readonly [string, Partial<InstanceCheckpoint>]>([
+  test.each<readonly [string, Partial<InstanceCheckpoint> | 'garbage']>([
+    ['not even decoded', 'garbage'],
     ['of another version', { schemaVersion: 99 }],
     ['of broken bytes', { state: new Uint8Array([1, 2, 3]) }],
   ])('%s: the instance is folded from its first record', async (_name, change) => {
@@ -224,6 +225,21 @@ describe('a checkpoint that cannot be read', () => {
     stage.cluster.deleteRecordsBefore(AT, (await watermarkOf(stage)) ?? 0);
     await expect(stage.start({ limits: LIMITS })).rejects.toThrow(/alone is refused a partition: WATERMARK_LOST: .*whose checkpoint this build cannot read/);
     expect(stage.errors.join()).toContain('whose checkpoint this build cannot read');
+  });
+
+  test('nor decoded, when no earlier one is left to tell the first record: the whole log is folded, or the partition refused where it is not whole', async () => {
+    const { stage, client } = await spoilt('garbage');
+    stage.cluster.compact(CHECKPOINTS);
+    const { worker, process } = await stage.start({ limits: LIMITS });
+    expect(worker.status()).toMatchObject([{ openInstances: 1 }]);
+    await stage.settled(client.signal(saga, 'long', 'go'));
+    process.kill();
+    await stage.append({ topic: CHECKPOINTS, key: 'long', value: new Uint8Array([7, 7, 7]) });
+    stage.cluster.compact(CHECKPOINTS);
+    stage.cluster.deleteRecordsBefore(AT, 1);
+    await stage.clock.advance(11_000);
+    await expect(stage.start({ limits: LIMITS })).rejects.toThrow(/WATERMARK_LOST: .*whose checkpoint this build cannot read/);
+    expect(stage.errors.join()).toContain('a checkpoint cannot be decoded');
   });
 
   test('but was followed by a tombstone: nothing is folded again, and nothing refused', async () => {

@@ -8,6 +8,7 @@ import type { DecodedEvent, RecordToWrite, TopicPartition } from '../ports/index
 import type { Catalogue, Entry } from './instance-table.ts';
 import type { Records } from './records.ts';
 import type { ChainHead } from './chain.ts';
+import { CLAIM_PREFIX } from './takeover.ts';
 
 /** A checkpoint is a cache: of another version than this, the instance is folded from its first offset instead. */
 export const CHECKPOINT_VERSION = 3;
@@ -61,6 +62,9 @@ export type Loaded =
   | { readonly kind: 'instance'; readonly entry: Entry }
   /** Of a version this build cannot read: fold from here instead. */
   | { readonly kind: 'unreadable'; readonly key: string; readonly firstOffset: number };
+
+/** Not even a checkpoint of another version. `firstOffset`: no later than the instance's first record. */
+export const undecodable = (key: string, firstOffset: number): Loaded | null => (key.startsWith(ENDED_PREFIX) || key.startsWith(CLAIM_PREFIX) ? null : { kind: 'unreadable', key, firstOffset });
 
 export const readCheckpoint = (key: string, decoded: DecodedEvent, catalogue: Catalogue): Loaded | null => {
   if (decoded.type !== instanceCheckpoint.name) return null;

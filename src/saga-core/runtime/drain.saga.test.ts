@@ -74,8 +74,15 @@ test('a call under way is answered, its answer committed, and nothing follows it
   expect(calls).toEqual({ executed: 1, asked: 0, aborted: 0, next: 1 });
 });
 
-test('a call that outlasts the bound is aborted, and no attempt of it is recorded', async () => {
-  const set = await open(() => ({ execute: (_context, signal) => new Promise((resolve) => { signal.addEventListener('abort', () => resolve(transient('aborted'))); }), reconcile: async () => says('found') }));
+test.each([
+  { how: 'fails', answer: (): StepResult => transient('aborted') },
+  { how: 'succeeds', answer: (): StepResult => says('late') },
+  { how: 'throws', answer: (): StepResult => { throw new Error('aborted'); } },
+])('a call that outlasts the bound is aborted, and nothing of it is recorded though it $how then', async ({ answer }) => {
+  const set = await open(() => ({
+    execute: (_context, signal) => new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve()); }).then(answer),
+    reconcile: async () => says('found'),
+  }));
   const { stage, calls } = set;
   const { worker } = await stage.start();
   await call(set);

@@ -14,6 +14,7 @@ export class BoundedCall {
   readonly #clock: Clock;
   readonly #controller = new AbortController();
   #mayBegin = true;
+  #isOver = false;
   #endPause: () => void = () => undefined;
 
   constructor(clock: Clock) {
@@ -49,6 +50,17 @@ export class BoundedCall {
 
   abort(reason: string): void {
     this.#controller.abort(new Error(reason));
+  }
+
+  /** The task is over: nobody waits for the answer any more. */
+  end(): void {
+    this.#isOver = true;
+    this.beginNothingMore();
+    this.abort('the task ends');
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** The handler's answer; what it throws, and its silence after the limit, become `otherwise`. */
@@ -94,7 +106,7 @@ export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): 
   const found = run.isReconciledFirst ? await reconcile(clock, run) : null;
   // The process stood still, or the look-up took the whole limit: a call now might come after somebody else's conclusion.
   if (found?.status === 'absent' && clock.monotonicMillis() >= untilMs) return transient(`the limit of ${run.limitMs} ms passed before the call`);
-  if (found?.status === 'absent' && (call.signal.aborted || !call.mayBegin)) return null;
+  if (found?.status === 'absent' && !call.mayBegin) return null;
   let result: Reconciled = found === null || found.status === 'absent' ? await call.run<StepResult>(leftMs(), (signal) => handler.execute(context, signal), unknown) : found;
   for (let polls = 0; result.status === 'pending' && polls < POLLS_MAX && !call.signal.aborted; polls++) {
     await call.pause(Math.min(result.pollAfterMs, leftMs()));
@@ -102,6 +114,7 @@ export const attempt = async (clock: Clock, call: BoundedCall, run: EffectRun): 
     result = handler.reconcile === undefined ? unknown('pending without reconcile') : await call.run<Reconciled>(leftMs(), (signal) => handler.reconcile?.(context, signal) ?? Promise.resolve(unknown('no reconcile')), unknown);
     if (leftMs() === 1 && result.status === 'pending') result = unknown(`still pending after ${run.limitMs} ms`);
   }
+  if (call.isOver) return null;
   if (result.status === 'failed' && result.kind === 'unknown' && handler.reconcile !== undefined) {
     const { reason } = result;
     result = await reconcile(clock, run);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { entityTick, stepFailed } from '#contracts/core';
-import { command, compensated, completed, dataType, defineEntity, defineParticipant, defineSaga, event, implementEntityStep, initiate, none, on } from '#saga-core';
+import { command, compensated, completed, dataType, defineEntity, defineParticipant, defineSaga, type EntityDefinition, event, implementEntityStep, initiate, none, on } from '#saga-core';
 import { asked, begun, CONTEXT, names, RuntimeStage, told, withdrawn } from '../../../test/support/runtime-stage.ts';
 
 /*
@@ -9,7 +9,7 @@ import { asked, begun, CONTEXT, names, RuntimeStage, told, withdrawn } from '../
  */
 type Alarm = { readonly at: string; readonly rang: string };
 const alarmType = dataType<Alarm>('stage.Alarm', { type: 'record', name: 'Alarm', namespace: 'stage', fields: [{ name: 'at', type: 'string' }, { name: 'rang', type: 'string' }] });
-const alarmsThat = (onTick: (state: Alarm, context: { readonly nowMillis: number }) => { readonly state: Alarm }) => defineEntity<Alarm>({
+const alarmsThat = (onTick: (state: Alarm, context: { readonly nowMillis: number }) => { readonly state: Alarm }, hold?: EntityDefinition<Alarm>['hold']) => defineEntity<Alarm>({
   name: 'alarms', owner: 'alone', state: alarmType, emits: [told],
   initial: (key) => {
     if (key === 'unborn') throw new Error('no such alarm');
@@ -27,6 +27,7 @@ const alarmsThat = (onTick: (state: Alarm, context: { readonly nowMillis: number
     return at === '0' ? null : Number(at);
   },
   onTick,
+  ...(hold === undefined ? {} : { hold }),
 });
 const alarms = alarmsThat((state, { nowMillis }) => ({ state: { at: '0', rang: `${state.rang}${nowMillis - Number(state.at) >= 0 ? 'in time' : 'early'};` } }));
 const saga = defineSaga({
@@ -129,4 +130,26 @@ test('an answer of the wrong kind is the handler\'s fault, and fails its step', 
   expect(failed?.payload['reason']).toContain('answers a step\'s execute with "compensated"');
   await stage.clock.advance(1_000);
   expect(statesOf(stage, 'k').at(-1)).toEqual({ at: '0', rang: '' });
+});
+
+test('a held resource that cannot be closed is told of, the others are closed, and the worker leaves', async () => {
+  const closed: string[] = [];
+  const close = (key: string): Promise<void> => {
+    closed.push(key);
+    if (key === 'thrown') throw new Error('threw');
+    return key === 'refused' ? Promise.reject(new Error('will not close')) : Promise.resolve();
+  };
+  const holding = alarmsThat((state) => ({ state }), (key) => ({ update: () => undefined, close: () => close(key) }));
+  const participants = [defineParticipant({ ...alone, entities: [holding] })];
+  const stage = await RuntimeStage.open({ participants, types: [alarmType] });
+  const { worker } = await stage.start();
+  await stage.append(...['thrown', 'refused', 'good'].map((key) => commandFor(stage, key, setting('60000'))));
+  await stage.clock.advance(1_000);
+  await stage.settled(worker.stop());
+  expect(closed.toSorted()).toEqual(['good', 'refused', 'thrown']);
+  expect(stage.errors.filter((error) => error.includes('a held resource cannot be closed'))).toEqual([expect.stringContaining('threw'), expect.stringContaining('will not close')]);
+  // It has left: a successor need not wait for its session.
+  const startedAtMs = stage.clock.monotonicMillis();
+  await stage.start();
+  expect(stage.clock.monotonicMillis() - startedAtMs).toBeLessThan(5_000);
 });

@@ -1,8 +1,8 @@
 import { keyOf } from '../engine/index.ts';
-import type { Cancel, Clock, Codec, EventLog, LogRecord, RecordToWrite, TopicPartition } from '../ports/index.ts';
+import type { Cancel, Clock, Codec, EventLog, Log, LogRecord, RecordToWrite, TopicPartition } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { caught } from './caught.ts';
-import { type Checkpoints, type Ended, readCheckpoint } from './checkpoints.ts';
+import { type Checkpoints, type Ended, readCheckpoint, undecodable } from './checkpoints.ts';
 import type { Carried } from './committer.ts';
 import type { Catalogue, Entry, InstanceTable } from './instance-table.ts';
 import { RememberedEnds } from './remembered-ends.ts';
@@ -205,10 +205,13 @@ export class PositionKeeper {
 /** The offset that the instance keeps the watermark from passing. */
 const holdOf = ({ instance, checkpoint }: Entry): number => (checkpoint === null ? instance.firstOffset : checkpoint.firstAfter ?? Number.POSITIVE_INFINITY);
 
-/** One record of the checkpoint topic, at a takeover: an instance, ids that ended, or the end of either. */
-export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: Codec; readonly catalogue: Catalogue; readonly table: InstanceTable; readonly positions: PositionKeeper }): Promise<void> => {
+/**
+ * One record of the checkpoint topic, at a takeover: an instance, ids that ended, or the end of either. A cache that cannot be read is
+ * no loss where the instance can be folded from its first record: whose offset an earlier checkpoint told, or nobody.
+ */
+export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: Codec; readonly catalogue: Catalogue; readonly table: InstanceTable; readonly positions: PositionKeeper; readonly logger: Log }): Promise<void> => {
   if (record.key === null) return;
-  const { table, positions } = into;
+  const { table, positions, logger } = into;
   const key = Buffer.from(record.key).toString('utf8');
   if (record.value === null) {
     table.forget(key);
@@ -216,9 +219,8 @@ export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: 
     return positions.readable(key);
   }
   const decoded = await decodeLearning(into.codec, record.value);
-  // Passing over it could lose an instance whose records the watermark has passed.
-  if (decoded.status !== 'decoded') throw new Error(`checkpoint ${key} at offset ${record.offset}: ${decoded.reason}`);
-  const loaded = readCheckpoint(key, decoded, into.catalogue);
+  if (decoded.status !== 'decoded') logger.error('a checkpoint cannot be decoded', { key, offset: record.offset, reason: decoded.reason });
+  const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, into.catalogue) : undecodable(key, table.get(key)?.instance.firstOffset ?? 0);
   switch (loaded?.kind) {
     case 'instance':
       table.restore(loaded.entry);

@@ -128,7 +128,7 @@ export class SagaTask {
     if (isTaskEnd(claim)) return this.#end(claim);
     environment.counters.takeovers++;
     this.#claimOffset = claim.offsets.get(partitionKey(this.#at)) ?? Number.POSITIVE_INFINITY;
-    const failed = await readToClaim(environment.log, { partition: this.#checkpointsAt, claimOffset: claim.offsets.get(partitionKey(this.#checkpointsAt)) ?? 0, onRecord: (record) => loadCheckpoint(record, { codec: environment.codec, catalogue: this.#options.catalogue, table: this.#table, positions: this.#positions }) });
+    const failed = await readToClaim(environment.log, { partition: this.#checkpointsAt, claimOffset: claim.offsets.get(partitionKey(this.#checkpointsAt)) ?? 0, onRecord: (record) => loadCheckpoint(record, { codec: environment.codec, catalogue: this.#options.catalogue, table: this.#table, positions: this.#positions, logger: environment.logger }) });
     if (failed !== null) return this.#end(failed);
     const from = await this.#positions.load(environment.log, this.#group);
     if (typeof from !== 'number') return this.#end(from);

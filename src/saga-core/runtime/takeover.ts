@@ -17,6 +17,9 @@ export const resumeAt = (at: TopicPartition, position: number | null, logStart: 
   return { code: 'INPUT_LOST', message: `${partitionKey(at)}: the position ${position} lies below the log's start ${logStart}: input was deleted by retention before it was read; restore it, or accept the loss by removing the position` };
 };
 
+/** Of the keys of claims. */
+export const CLAIM_PREFIX = 'claim:';
+
 export type Claim = { readonly offsets: ReadonlyMap<string, number>; readonly claimId: string };
 
 /**
@@ -35,7 +38,7 @@ export const fenceAndClaim = async (options: {
   if (fenced.status === 'failed') return { code: 'FENCED', message: `fence: ${fenced.message}` };
   const claimId = options.random.id();
   const claims = options.partitions.map(({ topic, partition }) =>
-    options.records.plain(topic, `claim:${options.participant}:${partition}`, event(opsPartitionClaimed, {
+    options.records.plain(topic, `${CLAIM_PREFIX}${options.participant}:${partition}`, event(opsPartitionClaimed, {
       group: options.participant, worker: options.worker, claimId, topic, partition, at: options.records.nowMs,
     }), { eventId: `claim:${claimId}:${topic}/${partition}`, partition }),
   );

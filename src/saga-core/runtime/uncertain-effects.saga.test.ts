@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { sagaFailed, stepAttemptFailed, stepFailed } from '#contracts/core';
+import { sagaFailed, stepAttemptFailed, stepFailed, stepStarted } from '#contracts/core';
 import {
   absent, compensated, completed, defineParticipant, defineSaga, type EffectHandler, event, implementEffect, initiate, none, NO_RETRY, requireCompensation, type StepResult, terminal, transient, undo, unknown,
 } from '#saga-core';
@@ -98,4 +98,21 @@ test.each([[true, 1], [false, 2]] as const)('after a takeover a vendor that tell
   expect(await stage.settled(handle.result(), 2 * limitMs + 5_000)).toMatchObject({ status: 'COMPLETED' });
   await stage.clock.advance(20_000);
   expect(effects).toBe(effectsMax);
+});
+
+test('after a takeover, "unknown" waits for two limits of elapsed time: a wall clock that jumps ahead does not end the wait', async () => {
+  const limitMs = 5_000;
+  const { stage, process, handle } = await open({ execute: () => new Promise(() => undefined), compensate: async () => compensated() }, { limitMs, isIntent: true });
+  await stage.until(stepStarted);
+  process.kill();
+  await stage.clock.advance(11_000);
+  await stage.start();
+  const liveAtMs = stage.clock.monotonicMillis();
+  stage.clock.jumpWallTime(3_600_000);
+  // It is decided anew under the new wall time.
+  await stage.settled(stage.client('person').order(sagaOf({ limitMs, isIntent: true }), handle.correlationId, { action: 'compensate', user: 'u', reason: 'in doubt' }));
+  await stage.clock.advance(2 * limitMs - 500 - (stage.clock.monotonicMillis() - liveAtMs));
+  expect(stage.types()).not.toContain('StepFailed pay');
+  const [failed] = await stage.until(stepFailed, 1, 2_000);
+  expect(failed?.payload).toMatchObject({ stepName: 'pay', outcomeUnknown: true });
 });
