@@ -1,6 +1,5 @@
 export { createWorker, loadPartitionCounts, type ParticipantStatus, topicsOf, type Worker, type WorkerOptions } from './worker.ts';
-export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle } from './client.ts';
-export type { SagaResult } from './client-tail.ts';
+export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle, type SagaResult, type SignalPayload } from './client.ts';
 export { catalogueOf, eventTypesOfSagas, participantFaults } from './catalogue.ts';
 export { type TopicNames, topicNames, transactionalId } from './topics.ts';
 export { type Counters, DEFAULT_LIMITS, SILENT_LOG, type TaskLimits } from './task-environment.ts';
