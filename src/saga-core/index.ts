@@ -1,7 +1,7 @@
 // Front door of saga-core: what an author of sagas, participants and entities meets.
 export { brokerObservationRecorded, type DataType, dataType, type EventType, eventType, type PayloadOf, sagaSignalled } from '#contracts/core';
 export { type After, type Compensation, type ForEach, NO_RETRY, none, type OutputType, R3, type RetryPolicy, type StepDefinition, undo, type Watch } from './definition/step.ts';
-export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, SagaDefinition, SagaShape, StartOf, StepName } from './definition/saga.ts';
+export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, ResultOf, SagaDefinition, SagaShape, StartOf, StepName } from './definition/saga.ts';
 export { defineEvent, type FieldKind } from './definition/define-event.ts';
 export { defineSaga } from './definition/define-saga.ts';
 export { childSagaId } from './engine/child-id.ts';

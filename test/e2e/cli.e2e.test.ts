@@ -104,7 +104,7 @@ test('an order is placed, shown from its records, listed from the read models, a
   const { simulators } = localFile();
   await fetch(`${simulators['alpaca'] ?? ''}/admin/quotes`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify([{ symbol: 'AAPL', bid: '99.99', ask: '100.01', last: '100' }]) });
   const started = await chorus('saga', 'start', 'order_execution', '--input', inputFile(), '--id', 'order-1', '--wait', '--json');
-  expect(started).toMatchObject({ code: 0, json: { correlationId: 'order-1', result: { status: 'COMPLETED' } } });
+  expect(started).toMatchObject({ code: 0, json: { correlationId: 'order-1', result: { status: 'COMPLETED', result: { symbol: 'AAPL', currency: 'USD' } } } });
   // The same id is the same saga.
   expect(await chorus('saga', 'start', 'order_execution', '--input', inputFile(), '--id', 'order-1', '--wait')).toMatchObject({ code: 0 });
   const shown = await chorus('saga', 'show', 'order-1', '--json');
@@ -134,6 +134,12 @@ test('an order that hangs is compensated by an operator, under his name', async 
   expect(await chorus('saga', 'start', 'order_execution', '--input', file, '--id', 'order-2')).toMatchObject({ code: 0 });
   const stateOf = async (): Promise<string> => ((await chorus('saga', 'show', 'order-2', '--json')).json['instances'] as readonly { readonly status: string }[])[0]?.status ?? '';
   while (!(await chorus('saga', 'show', 'order-2')).text.includes('trade.order.acknowledged')) expect(await stateOf()).toBe('RUNNING');
+  // Nobody hears it: that changes nothing, and is no fault.
+  const note = join(home, 'note.json');
+  writeFileSync(note, JSON.stringify({ result: 'filled', filledQty: '1' }));
+  expect(await chorus('saga', 'signal', 'order-2', 'note', '--type', 'chorus.FillsMonitored', '--input', note)).toMatchObject({ code: 0 });
+  const unfit = await chorus('saga', 'signal', 'order-2', 'note', '--type', 'chorus.FillsMonitored', '--input', inputFile());
+  expect([unfit.code, unfit.err]).toEqual([1, expect.stringMatching(/^chorus: CODEC_MISSING_FIELD: chorus\.FillsMonitored: result is missing.*\n$/)]);
   expect(await chorus('saga', 'compensate', 'order-2', '--reason', 'no longer wanted', '--as', 'olga')).toMatchObject({ code: 0 });
   expect((await chorus('saga', 'show', 'order-2', '--watch')).text).toMatch(/olga/);
   expect(await stateOf()).toBe('FAILED');

@@ -17,9 +17,11 @@ const reserved = defineEvent('shop.stock.reserved', { left: 'int' });
 const reserve = defineEvent('shop.stock.reserve', { item: 'string' });
 const stock = dataType<{ readonly left: number }>('shop.Stock', { type: 'record', name: 'Stock', namespace: 'shop', fields: [{ name: 'left', type: 'int' }] });
 const receipt = dataType<{ readonly cents: number }>('shop.Receipt', { type: 'record', name: 'Receipt', namespace: 'shop', fields: [{ name: 'cents', type: 'int' }] });
+const approval = dataType<{ readonly by: string }>('shop.Approval', { type: 'record', name: 'Approval', namespace: 'shop', fields: [{ name: 'by', type: 'string' }] });
+const approved = defineEvent('shop.approval.given', { by: 'string' });
 
 const purchase = defineSaga({
-  type: 'purchase', version: 1, context: 'shop', initiator: 'shop', start: asked, timeoutMs: 60_000, totalSteps: 3, completed: { emits: null }, failed: { emits: null },
+  type: 'purchase', version: 1, context: 'shop', initiator: 'shop', start: asked, timeoutMs: 60_000, totalSteps: 3, result: 'await_approval', completed: { emits: null }, failed: { emits: null },
   steps: {
     quote_price: { kind: 'effect', owner: 'shop', number: 1, after: 'start', timeoutMs: 5_000, retry: NO_RETRY, output: quoted, compensation: none('a quote costs nothing') },
     reserve_stock: { kind: 'entity', entity: 'shelf', owner: 'shop', number: 2, after: 'quote_price', output: reserved, compensation: none('kept') },
@@ -56,7 +58,7 @@ beforeAll(async () => {
   const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
   worker = createWorker({ participants: [shop], kafka: { brokers }, registry: { url: registry }, namespace, logger, metrics, types: [receipt], provision: { partitions: 2 } });
   await worker.start();
-  client = connect({ brokers, registryUrl: registry, namespace, name: 'till' });
+  client = connect({ brokers, registryUrl: registry, namespace, name: 'till', provision: true });
 }, TIMEOUT_MS);
 afterAll(async () => {
   await client?.close();
@@ -65,11 +67,12 @@ afterAll(async () => {
 
 test('a saga with an effect, an entity and an approval runs to its end', async () => {
   const handle = await client.start(purchase, { item: 'pen' }, { id: 'p-1' });
-  await client.signal(purchase, 'p-1', 'approved');
-  expect(await handle.result()).toEqual({ correlationId: 'p-1', status: 'COMPLETED', reason: null });
+  await client.signal(purchase, 'p-1', 'approved', data(approval, { by: 'ann' }));
+  expect(await handle.result()).toEqual({ correlationId: 'p-1', status: 'COMPLETED', reason: null, result: { cents: 300 } });
   // A repeat is the same instance, long ended as it is, and somebody who was not there can still ask.
   expect(await (await client.start(purchase, { item: 'pen' }, { id: 'p-1' })).result()).toMatchObject({ status: 'COMPLETED' });
-  expect(await client.handle(purchase, 'p-1').result()).toMatchObject({ status: 'COMPLETED' });
+  expect(await client.handle(purchase, 'p-1').result()).toMatchObject({ status: 'COMPLETED', result: { cents: 300 } });
+  await expect(client.signal(purchase, 'p-1', 'approved', data(approval, JSON.parse('{}')))).rejects.toMatchObject({ code: 'CODEC_MISSING_FIELD' });
 }, TIMEOUT_MS);
 
 test('a start that fails validation is refused with its faults; a wrong id at once', async () => {
@@ -84,7 +87,7 @@ test('a start record goes out in a transaction of the caller', async () => {
   await writer.fence();
   const { correlationId, ...record } = await client.startRecord(purchase, { item: 'ink' }, { id: 'p-2' });
   expect(await writer.commit({ records: [record] })).toMatchObject({ status: 'committed' });
-  await client.signal(purchase, correlationId, 'approved');
+  await client.signal(purchase, correlationId, 'approved', event(approved, { by: 'ben' }));
   expect(await client.handle(purchase, correlationId).result()).toMatchObject({ status: 'COMPLETED' });
   await writer.close();
   await log.close();

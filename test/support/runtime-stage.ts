@@ -64,9 +64,10 @@ export class RuntimeStage {
     return stage;
   }
 
-  async newCodec(): Promise<Codec> {
+  /** Of a process that knows every type but those of `unknown`. */
+  async newCodec(unknown: StageOptions['types'] = []): Promise<Codec> {
     const codec = createMemoryCodec({ registry: this.registry, ...(this.#options.codecBytesMax === undefined ? {} : { recordBytesMax: this.#options.codecBytesMax }) });
-    await codec.prepare([...CORE_TYPES, begun, told, asked, withdrawn, ...(this.#options.types ?? [])]);
+    await codec.prepare([...CORE_TYPES, begun, told, asked, withdrawn, ...(this.#options.types ?? []).filter((type) => !unknown.includes(type))]);
     return codec;
   }
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect, jest, test } from '@jest/globals';
+import { fillsMonitored, tradeOrderFilled } from '#contracts';
 import { signalToExecution } from '#sagas/signal-to-execution';
 import { erase } from '#kernel';
 import { defineEvent, defineSaga, none, type SagaDefinition, sagaSignalled } from '#saga-core';
@@ -7,6 +8,7 @@ import { describeSaga, mermaidStates, renderSaga } from './describe.ts';
 import { createProgram, runCommand } from './index.ts';
 import { kafkaOf, registryOf, securityOf } from './environment.ts';
 import { serveHealth } from './health-server.ts';
+import { signalPayload } from './input.ts';
 import { loginName } from './login-name.ts';
 import type { Command } from 'commander';
 
@@ -37,10 +39,19 @@ test('wrong use ends with 2 and says what is wrong', async () => {
   expect(await run('saga', 'start', 'order_execution', '--input', '/nowhere.json', '--id', 'a b')).toMatchObject({ code: 2, err: expect.stringContaining('--id "a b": an id is 1 to 32 of') });
 });
 
-test('a signal’s payload that no reader could decode is refused before anything is connected', async () => {
-  const { code, err } = await run('saga', 'signal', 'order-1', 'approve', '--input', fileURLToPath(import.meta.url));
-  expect(code).toBe(2);
-  expect(err).toContain('bytes in Confluent wire format are expected');
+test('a signal’s payload that nothing says how to encode is refused before anything is connected', async () => {
+  const file = fileURLToPath(import.meta.url);
+  expect(await run('saga', 'signal', 'order-1', 'approve', '--input', file)).toMatchObject({ code: 2, err: expect.stringContaining('"approve" is no event and no typed data of this build') });
+  expect(await run('saga', 'signal', 'order-1', 'approve', '--type', 'trade.order.filled', '--input', file)).toMatchObject({ code: 1, err: expect.stringMatching(/^chorus: --input .*cli\.unit\.test\.ts is no JSON: .*\n$/) });
+  expect(await run('saga', 'signal', 'order-1', 'approve', '--input', '/dev/null')).toMatchObject({ code: 2, err: expect.stringContaining('--input /dev/null is empty: JSON is expected') });
+});
+
+test('a signal’s payload is JSON of the type that is named, or bytes that are encoded already', () => {
+  const json = Buffer.from('{"result":"filled","filledQty":"10"}');
+  expect(signalPayload(json, { file: 'f', type: 'trade.order.filled' })).toEqual({ type: tradeOrderFilled, payload: { result: 'filled', filledQty: '10' } });
+  expect(signalPayload(json, { file: 'f', type: fillsMonitored.name })).toEqual({ type: fillsMonitored, value: { result: 'filled', filledQty: '10' } });
+  const framed = Buffer.from([0, 0, 0, 0, 7, 1]);
+  expect(signalPayload(framed, { file: 'f', type: 'approve' })).toBe(framed);
 });
 
 test('a uid without a name in the password file is recorded by its number', () => {

@@ -9,10 +9,13 @@ export class WrongUse extends Error {
 
 export type OutputOptions = { readonly json?: boolean };
 
-/** What a command answers: one JSON value with --json, text for people otherwise. Bigints become text. */
+/** JSON of any decoded value: bigints become text, bytes base64. */
+export const jsonText = (value: unknown): string =>
+  JSON.stringify(value, (_name, member: unknown) => (typeof member === 'bigint' ? member.toString() : member instanceof Uint8Array ? Buffer.from(member).toString('base64') : member));
+
+/** What a command answers: one JSON value with --json, text for people otherwise. */
 export const answer = (options: OutputOptions, value: unknown, text: () => string): void => {
-  const out = options.json === true ? JSON.stringify(value, (_name, member: unknown) => (typeof member === 'bigint' ? member.toString() : member instanceof Uint8Array ? Buffer.from(member).toString('base64') : member)) : text();
-  process.stdout.write(`${out}\n`);
+  process.stdout.write(`${options.json === true ? jsonText(value) : text()}\n`);
 };
 
 /** Rows as aligned columns. */

@@ -41,7 +41,12 @@ export const connect = (options: ClientConnection): SagaClient => {
   return {
     start: (saga, input, startOptions) => client.start(knowing(saga), input, startOptions),
     startRecord: (saga, input, startOptions) => client.startRecord(knowing(saga), input, startOptions),
-    signal: (saga, ...signal) => client.signal(knowing(saga), ...signal),
+    signal: (saga, ...signal) => {
+      const payload = signal[2] ?? null;
+      // An event inside a signal lies on the saga's topic as much as one beside it.
+      if (payload !== null && 'type' in payload) needs.addTypes([payload.type], [names.saga(saga.context)]);
+      return client.signal(knowing(saga), ...signal);
+    },
     order: (saga, correlationId, order) => client.order(knowing(saga), correlationId, order),
     handle: (saga, correlationId) => client.handle(knowing(saga), correlationId),
     close: async () => {

@@ -145,7 +145,8 @@ export type InstanceParked = {
 /** Terminal: every step is complete. */
 export type SagaCompleted = {
   readonly finalStep: string | null;
-  readonly result: string | null;
+  /** Output of the step that the definition names as the saga's result, in Confluent wire format under its own subject. */
+  readonly result: Uint8Array | null;
 };
 
 /** Terminal: everything due is compensated. */
@@ -378,7 +379,7 @@ export const instanceParked: EventType<InstanceParked> = eventType('chorus.Insta
 export const sagaCompleted: EventType<SagaCompleted> = eventType('chorus.SagaCompleted', { type: 'record', name: 'SagaCompleted', namespace: 'chorus', doc: 'Terminal: every step is complete.', fields: [
   { name: 'envelope', type: envelopeSchema },
   { name: 'finalStep', type: ['null', 'string'], default: null },
-  { name: 'result', type: ['null', 'string'], default: null },
+  { name: 'result', type: ['null', 'bytes'], default: null, doc: 'Output of the step that the definition names as the saga\'s result, in Confluent wire format under its own subject.' },
 ] });
 
 export const sagaFailed: EventType<SagaFailed> = eventType('chorus.SagaFailed', { type: 'record', name: 'SagaFailed', namespace: 'chorus', doc: 'Terminal: everything due is compensated.', fields: [

@@ -41,7 +41,7 @@ export type SagaShape = {
   /** Highest number of the step table, constant. */
   readonly totalSteps: number;
   readonly steps: Readonly<Record<string, StepDefinition>>;
-  /** The step whose output is the saga's result: what a parent's child step takes as its own output, under either kind of id. SagaCompleted does not carry it. */
+  /** The step whose output is the saga's result: what SagaCompleted carries, and what a parent's child step takes as its own output, under either kind of id. */
   readonly result?: string;
   readonly completed: Ending;
   readonly failed: Ending;
@@ -62,5 +62,9 @@ export type StepName<Definition extends SagaShape> = keyof Definition['steps'] &
 type OutputPayload<Output extends OutputType> = Output extends readonly (infer Type)[] ? PayloadOf<Type> : Output extends null ? null : PayloadOf<Output>;
 /** Type of a step's output. */
 export type OutputOf<Definition extends SagaShape, Step extends StepName<Definition>> = OutputPayload<Definition['steps'][Step]['output']>;
+/** Type of a saga's result: the output of the step that its definition names as such; null where it names none. */
+export type ResultOf<Definition extends SagaShape> = SagaShape extends Definition
+  ? unknown
+  : Definition extends { readonly result: infer Step extends string } ? (Step extends StepName<Definition> ? OutputOf<Definition, Step> : unknown) : null;
 /** Type of the payload of a saga's start event. */
 export type StartOf<Definition extends SagaShape> = PayloadOf<Definition['start']>;

@@ -9,6 +9,7 @@ import type { Completed, CompensationResult, DomainEvent, EntityCommand, StepFai
 import type { SagaDefinition } from '../definition/saga.ts';
 import { causeOf, childSagaId, type CompiledStep, type Instance, itemsOf, limitsInForce, numbersOf, resultOf } from '../engine/index.ts';
 import type { Codec, RecordToWrite } from '../ports/index.ts';
+import { caught } from './caught.ts';
 import { NO_CHAIN } from './chain.ts';
 import type { Entry } from './instance-table.ts';
 import type { Marks, Records } from './records.ts';
@@ -201,9 +202,8 @@ export class Answers {
     const { instance } = entry;
     const marks = { causationId: instance.lastAnswerEventId };
     const cause = end.event === null ? instance.lastAnswerEventId : batch.add(end.event, marks);
-    const finalStep = lastStep(instance);
     const eventId = end.isCompleted
-      ? batch.add({ type: sagaCompleted, payload: { finalStep, result: null } }, { causationId: cause })
+      ? completion(batch, instance, cause)
       : batch.add({ type: sagaFailed, payload: { failedStep: instance.firstFailure?.step ?? null, reason: instance.firstFailure?.reason ?? '', compensatedSteps: stepsCompensated(instance) } }, { causationId: cause });
     batch.tell(end.commands, { ...this.ref(instance, null), causationId: eventId });
     return [...batch.records, ...this.#childEnded(instance, { isCompleted: end.isCompleted, reason: instance.firstFailure?.reason ?? null, eventId })];
@@ -298,6 +298,14 @@ const stepsWith = (instance: Instance, outcome: 'completed' | 'uncertain'): read
 /** The steps that were undone, or of which something was. */
 export const stepsCompensated = (instance: Instance): readonly string[] =>
   slotsByStep(instance).flatMap(({ step, slots }) => (slots.some((slot) => slot?.compensation === 'done') ? [step.name] : []));
+
+/** The result goes with the end, its bytes copied. An end that cannot be written with it is written without: what is done must end. */
+const completion = (batch: Batch, instance: Instance, causationId: string | null): string => {
+  const [finalStep, result] = [lastStep(instance), resultOf(instance)];
+  const add = (carried: Uint8Array | null): string => batch.add({ type: sagaCompleted, payload: { finalStep, result: carried } }, { causationId });
+  const written = result === null ? null : caught(() => add(result));
+  return written?.ok === true ? written.value : add(null);
+};
 
 const lastStep = (instance: Instance): string | null => {
   let last: string | null = null;

@@ -6,16 +6,18 @@ import { messageOf } from './caught.ts';
 import { decodeLearning } from './takeover.ts';
 import { schemaIdOf } from './wire-prefix.ts';
 
-/** How an instance ended. */
-export type SagaResult = {
+/** How an instance ended, as its last record tells. */
+export type SagaEnd = {
   readonly status: 'COMPLETED' | 'FAILED' | 'REFUSED';
   readonly correlationId: string;
   /** Why it failed, or the faults of a refused start. */
   readonly reason: string | null;
+  /** Typed bytes. */
+  readonly result: Uint8Array | null;
 };
 
 type TailOptions = { readonly log: EventLog; readonly codec: Codec; readonly endsKeptMax?: number };
-type Waiting = { readonly resolve: (result: SagaResult) => void; readonly reject: (reason: Error) => void };
+type Waiting = { readonly resolve: (end: SagaEnd) => void; readonly reject: (reason: Error) => void };
 
 /** Reads one saga partition for the ends of the root instances that somebody wants to know of; the others pass by. */
 export class Tail {
@@ -26,7 +28,7 @@ export class Tail {
   /** Who waits for the end of an expected instance; nobody as yet, where the list is empty. */
   readonly #expected = new Map<string, readonly Waiting[]>();
   /** Expected ends that nobody has asked for yet, oldest first. */
-  readonly #unclaimed = new Map<string, SagaResult>();
+  readonly #unclaimed = new Map<string, SagaEnd>();
   readonly #unclaimedMax: number;
   /** Schemas whose records are no ends. */
   readonly #others = new Set<number>();
@@ -58,7 +60,7 @@ export class Tail {
   }
 
   /** The end of an expected instance, once; null where it is not expected, or its end was forgotten: then it has to be looked for. */
-  claim(correlationId: string): Promise<SagaResult> | null {
+  claim(correlationId: string): Promise<SagaEnd> | null {
     const known = this.#unclaimed.get(correlationId);
     if (known !== undefined) {
       this.#unclaimed.delete(correlationId);
@@ -113,13 +115,13 @@ export class Tail {
     const waiting = this.#expected.get(correlationId);
     if (waiting === undefined) return;
     this.#expected.delete(correlationId);
-    const result = { correlationId, ...endOf(type, payload()) };
-    if (waiting.length === 0) this.#keep(result);
-    for (const { resolve } of waiting) resolve(result);
+    const end = { correlationId, ...endOf(type, payload()) };
+    if (waiting.length === 0) this.#keep(end);
+    for (const { resolve } of waiting) resolve(end);
   }
 
-  #keep(result: SagaResult): void {
-    this.#unclaimed.set(result.correlationId, result);
+  #keep(end: SagaEnd): void {
+    this.#unclaimed.set(end.correlationId, end);
     if (this.#unclaimed.size <= this.#unclaimedMax) return;
     for (const oldest of this.#unclaimed.keys()) {
       this.#unclaimed.delete(oldest);
@@ -132,8 +134,12 @@ export class Tail {
 const ENDS_KEPT_MAX = 10_000;
 const ENDS = new Set(['chorus.SagaCompleted', 'chorus.SagaFailed', 'chorus.SagaRefused']);
 
-const endOf = (type: string, payload: unknown): Pick<SagaResult, 'status' | 'reason'> => {
-  if (type === 'chorus.SagaCompleted') return { status: 'COMPLETED', reason: erase<SagaCompleted>(payload).result };
-  if (type === 'chorus.SagaFailed') return { status: 'FAILED', reason: erase<SagaFailed>(payload).reason };
-  return { status: 'REFUSED', reason: erase<{ readonly faults: readonly string[] }>(payload).faults.join('; ') };
+const endOf = (type: string, payload: unknown): Pick<SagaEnd, 'status' | 'reason' | 'result'> => {
+  if (type === 'chorus.SagaCompleted') {
+    const { result } = erase<SagaCompleted>(payload);
+    // The record's memory is its batch's.
+    return { status: 'COMPLETED', reason: null, result: result === null ? null : Uint8Array.from(result) };
+  }
+  if (type === 'chorus.SagaFailed') return { status: 'FAILED', reason: erase<SagaFailed>(payload).reason, result: null };
+  return { status: 'REFUSED', reason: erase<{ readonly faults: readonly string[] }>(payload).faults.join('; '), result: null };
 };

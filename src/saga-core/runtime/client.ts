@@ -1,19 +1,35 @@
 import { opsOperatorAction, sagaSignalled, type EventType, type Envelope } from '#contracts/core';
 import { erase, parseSagaId, partitionFor } from '#kernel';
-import type { SagaShape, StartOf } from '../definition/saga.ts';
+import type { DomainEvent, TypedData } from '../definition/results.ts';
+import type { ResultOf, SagaShape, StartOf } from '../definition/saga.ts';
 import type { Clock, Codec, EventLog, RandomSource, RecordToWrite, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
-import { type SagaResult, Tail } from './client-tail.ts';
+import { type SagaEnd, Tail } from './client-tail.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { EMPTY_ENVELOPE } from './records.ts';
+import { messageOf } from './caught.ts';
 import { type TopicNames, topicNames } from './topics.ts';
+import { decodeDataLearning, encodeTyped } from './typed-bytes.ts';
+
+/** How an instance ended. */
+export type SagaResult<Value = unknown> = {
+  readonly status: 'COMPLETED' | 'FAILED' | 'REFUSED';
+  readonly correlationId: string;
+  /** Why it failed, or the faults of a refused start. */
+  readonly reason: string | null;
+  /** Of a completed instance: the output of the step that its definition names as its result. Null where it names none, or the step was skipped. */
+  readonly result: Value | null;
+};
 
 /** One instance that was started: its id, and its end once there is one. */
-export type SagaHandle = {
+export type SagaHandle<Value = unknown> = {
   readonly correlationId: string;
-  /** Resolves with the instance's end; never rejects for a business failure, but when the client is closed or the partition cannot be read. */
-  readonly result: () => Promise<SagaResult>;
+  /** Resolves with the instance's end; never rejects for a business failure, but when the client is closed or the partition, or the result, cannot be read. */
+  readonly result: () => Promise<SagaResult<Value>>;
 };
+
+/** What a signal carries: an event, or typed data, with its type; or bytes in Confluent wire format, which are passed on as they are. */
+export type SignalPayload = DomainEvent | TypedData | Uint8Array;
 
 const CLOSED = 'the client is closed';
 
@@ -41,14 +57,18 @@ export type SagaClient = {
    * `result` then looks for from the partition's start on).
    * Rejects on an id that is none, and when the commit is refused or its outcome unknown (start again with the same id).
    */
-  readonly start: <Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options?: StartOptions) => Promise<SagaHandle>;
+  readonly start: <Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options?: StartOptions) => Promise<SagaHandle<ResultOf<Definition>>>;
   /** The encoded start record alone, for senders with a transaction or outbox of their own. */
   readonly startRecord: <Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options?: StartOptions) => Promise<RecordToWrite & { readonly correlationId: string }>;
-  readonly signal: (saga: SagaShape, correlationId: string, signal: string, payload?: Uint8Array | null) => Promise<void>;
+  /**
+   * Tells an instance something: resolves when that is committed. What hears it are await steps that list `sagaSignalled`. Rejects with
+   * CodecError where the payload does not fit its type.
+   */
+  readonly signal: (saga: SagaShape, correlationId: string, signal: string, payload?: SignalPayload | null) => Promise<void>;
   /** An operator's order, recorded on the instance's own partition; where it does not apply it is void. */
   readonly order: (saga: SagaShape, correlationId: string, order: OperatorOrder) => Promise<void>;
   /** A handle on an instance that somebody started: `result` reads from the partition's start. */
-  readonly handle: (saga: SagaShape, correlationId: string) => SagaHandle;
+  readonly handle: <Definition extends SagaShape>(saga: Definition, correlationId: string) => SagaHandle<ResultOf<Definition>>;
   readonly close: () => Promise<void>;
 };
 
@@ -72,7 +92,7 @@ class Client implements SagaClient {
     this.start = this.start.bind(this);
   }
 
-  async start<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<SagaHandle> {
+  async start<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<SagaHandle<ResultOf<Definition>>> {
     const record = await this.startRecord(saga, input, options);
     const { correlationId } = record;
     const at = { topic: record.topic, partition: record.partition };
@@ -90,7 +110,7 @@ class Client implements SagaClient {
     });
     const tail = this.#tail(at, offset);
     if (tail !== reading) tail.expect(correlationId);
-    return { correlationId, result: once(() => this.#endOf(at, offset, correlationId)) };
+    return { correlationId, result: once(() => this.#resultOf<Definition>(this.#endOf(at, offset, correlationId))) };
   }
 
   async startRecord<Definition extends SagaShape>(saga: Definition, input: StartOf<Definition>, options: StartOptions = {}): Promise<RecordToWrite & { readonly correlationId: string }> {
@@ -99,8 +119,9 @@ class Client implements SagaClient {
     return { ...record, correlationId };
   }
 
-  async signal(saga: SagaShape, correlationId: string, signal: string, payload: Uint8Array | null = null): Promise<void> {
-    await this.#send(await this.#record(saga, correlationId, { type: sagaSignalled, payload: { signal, payload } }));
+  async signal(saga: SagaShape, correlationId: string, signal: string, payload: SignalPayload | null = null): Promise<void> {
+    const carried = payload === null || payload instanceof Uint8Array ? payload : await encodeTyped(this.#options.codec, payload, this.#envelope(saga, correlationId));
+    await this.#send(await this.#record(saga, correlationId, { type: sagaSignalled, payload: { signal, payload: carried } }));
   }
 
   async order(saga: SagaShape, correlationId: string, order: OperatorOrder): Promise<void> {
@@ -108,11 +129,11 @@ class Client implements SagaClient {
     await this.#send(await this.#record(saga, correlationId, { type: opsOperatorAction, payload }, order.subSaga ?? null));
   }
 
-  handle(saga: SagaShape, correlationId: string): SagaHandle {
+  handle<Definition extends SagaShape>(saga: Definition, correlationId: string): SagaHandle<ResultOf<Definition>> {
     const topic = this.#names.saga(saga.context);
-    const result = async (): Promise<SagaResult> => {
+    const result = async (): Promise<SagaResult<ResultOf<Definition>>> => {
       const partition = partitionFor(correlationId, await this.#options.log.partitionCount(topic));
-      return this.#endOf({ topic, partition }, await this.#options.log.logStartOffset({ topic, partition }), correlationId);
+      return this.#resultOf<Definition>(this.#endOf({ topic, partition }, await this.#options.log.logStartOffset({ topic, partition }), correlationId));
     };
     return { correlationId, result };
   }
@@ -129,23 +150,28 @@ class Client implements SagaClient {
   async #record(saga: SagaShape, correlationId: string, event: { readonly type: EventType<unknown>; readonly payload: unknown }, subSaga: string | null = null): Promise<RecordToWrite> {
     const id = parseSagaId(correlationId);
     if (!id.ok) throw new Error(id.fault);
-    const { codec, clock, random, log, name = 'client' } = this.#options;
+    const { codec, log } = this.#options;
     await codec.prepare([event.type]);
     const topic = this.#names.saga(saga.context);
-    const eventId = random.id();
-    const nowMs = clock.nowMillis();
-    const envelope: Envelope = {
-      ...EMPTY_ENVELOPE,
-      eventId, occurredAt: nowMs, producer: name, correlationId, sagaType: saga.type, subSaga, step: 0, totalSteps: saga.totalSteps,
-      startedAt: nowMs, timeout: saga.timeoutMs, chain: { id: `${name}:${eventId}`, seq: 1, prevHash: null },
-    };
+    const envelope = this.#envelope(saga, correlationId, subSaga);
+    const { eventId, producer } = envelope;
     return {
       topic,
       partition: partitionFor(correlationId, await log.partitionCount(topic)),
       key: correlationId,
       value: codec.encode(event.type, envelope, event.payload),
-      headers: { 'event-type': event.type.name, 'event-id': eventId, 'correlation-id': correlationId, 'saga-type': saga.type, producer: name },
-      timestampMs: nowMs,
+      headers: { 'event-type': event.type.name, 'event-id': eventId, 'correlation-id': correlationId, 'saga-type': saga.type, producer },
+      timestampMs: envelope.occurredAt,
+    };
+  }
+
+  #envelope(saga: SagaShape, correlationId: string, subSaga: string | null = null): Envelope {
+    const { clock, random, name = 'client' } = this.#options;
+    const [eventId, nowMs] = [random.id(), clock.nowMillis()];
+    return {
+      ...EMPTY_ENVELOPE,
+      eventId, occurredAt: nowMs, producer: name, correlationId, sagaType: saga.type, subSaga, step: 0, totalSteps: saga.totalSteps,
+      startedAt: nowMs, timeout: saga.timeoutMs, chain: { id: `${name}:${eventId}`, seq: 1, prevHash: null },
     };
   }
 
@@ -206,7 +232,7 @@ class Client implements SagaClient {
   }
 
   /** From the partition's tail where it expects the end, or has it; else from a reading from `from` on, as long as it takes. */
-  #endOf(at: TopicPartition, from: number, correlationId: string): Promise<SagaResult> {
+  #endOf(at: TopicPartition, from: number, correlationId: string): Promise<SagaEnd> {
     if (this.#isClosed) return Promise.reject(new Error(CLOSED));
     const claimed = this.#tails.get(partitionKey(at))?.claim(correlationId) ?? null;
     if (claimed !== null) return claimed;
@@ -214,6 +240,16 @@ class Client implements SagaClient {
     own.expect(correlationId);
     const end = own.claim(correlationId) ?? Promise.reject(new Error(CLOSED));
     return end.finally(() => own.close(null));
+  }
+
+  /** What a definition says of its result's type is what its owner encodes. */
+  async #resultOf<Definition extends SagaShape>(ending: Promise<SagaEnd>): Promise<SagaResult<ResultOf<Definition>>> {
+    const { result, ...end } = await ending;
+    if (result === null) return { ...end, result: null };
+    const value = await decodeDataLearning(this.#options.codec, result).catch((error: unknown) => {
+      throw new Error(`${end.correlationId} has completed, but its result cannot be read: ${messageOf(error)}`);
+    });
+    return { ...end, result: erase<ResultOf<Definition>>(value) };
   }
 
   #tail(at: TopicPartition, from: number): Tail {

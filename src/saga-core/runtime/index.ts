@@ -1,8 +1,7 @@
 export { createWorker, type Worker, type WorkerOptions } from './worker.ts';
 export type { ParticipantStatus, Refusal } from './participant-host.ts';
 export { loadPartitionCounts, topicsOf } from './participant-topics.ts';
-export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle } from './client.ts';
-export type { SagaResult } from './client-tail.ts';
+export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle, type SagaResult, type SignalPayload } from './client.ts';
 export { catalogueOf, eventTypesOfSagas, participantFaults } from './catalogue.ts';
 export { type TopicNames, topicNames, transactionalId } from './topics.ts';
 export { type Counters, DEFAULT_LIMITS, SILENT_LOG, type TaskLimits } from './task-environment.ts';

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createReadModels } from '#adapters/postgres';
-import { readHeader } from '#adapters/schema-registry';
 import { mermaidSequence, timelineText } from '#apps/saga-diagram';
 import { type ReadRecord, readSaga } from '#apps/saga-reader';
 import type { Connection } from '#apps/worker';
@@ -12,30 +10,14 @@ import { describeSaga, mermaidStates, renderSaga } from '../describe.ts';
 import { withConnection, withDatabase } from '../environment.ts';
 import { INSTANCE_STATUSES, instancesOf, renderInstance } from '../instance-view.ts';
 import { loginName } from '../login-name.ts';
-import { answer, CommandFailed, type OutputOptions, table, WrongUse } from '../output.ts';
+import { bytesOf, jsonOf, signalPayload } from '../input.ts';
+import { answer, CommandFailed, jsonText, type OutputOptions, table, WrongUse } from '../output.ts';
 import { CONTEXTS, sagaOfType, SAGAS } from '../sagas.ts';
 
-const STANDARD_INPUT = 0;
 /** As the read models have them: PENDING until the first step was begun. */
 const LISTED_STATUSES = ['PENDING', ...INSTANCE_STATUSES] as const;
 const WATCH_EVERY_MS = 1_000;
 const LIST_MAX = 100;
-
-const inputOf = (file: string): Buffer => {
-  try {
-    return readFileSync(file === '-' ? STANDARD_INPUT : file);
-  } catch (error) {
-    throw new CommandFailed(`--input ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-};
-const jsonOf = (file: string): unknown => {
-  try {
-    return erase<unknown>(JSON.parse(inputOf(file).toString('utf8')));
-  } catch (error) {
-    if (error instanceof CommandFailed) throw error;
-    throw new CommandFailed(`--input ${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-};
 
 /** A saga's id as the user wrote it; anything that cannot be one is wrong use, told before anything is connected. */
 const requireId = (id: string, where: string): string => {
@@ -43,12 +25,6 @@ const requireId = (id: string, where: string): string => {
   throw new WrongUse(`${where} ${JSON.stringify(id)}: an id is 1 to 32 of A-Z, a-z, 0-9, _ and -`);
 };
 
-/** A signal's payload is passed on as it is, so what no reader could decode is refused here. */
-const payloadOf = (file: string): Buffer => {
-  const bytes = inputOf(file);
-  if (readHeader(bytes).ok) return bytes;
-  throw new WrongUse(`--input ${file}: bytes in Confluent wire format are expected (a zero byte, a schema id of four bytes, the Avro body), not ${bytes.length === 0 ? 'an empty file' : 'text or other bytes'}`);
-};
 
 const withClient = <Result>(work: (client: SagaClient, connection: Connection) => Promise<Result>): Promise<Result> =>
   withConnection(async (connection) => {
@@ -81,18 +57,19 @@ type StartOptions = OutputOptions & { readonly input: string; readonly id?: stri
 const start = (type: string, options: StartOptions): Promise<void> => {
   const saga = sagaOfType(type);
   if (options.id !== undefined) requireId(options.id, '--id');
-  const input = erase<StartOf<SagaDefinition>>(jsonOf(options.input));
+  const input = erase<StartOf<SagaDefinition>>(jsonOf(options.input, bytesOf(options.input)));
   return withClient(async (client) => {
     const handle = await client.start(saga, input, options.id === undefined ? {} : { id: options.id });
     const result = options.wait === true ? await handle.result() : null;
-    answer(options, { correlationId: handle.correlationId, type, result }, () => (result === null ? handle.correlationId : `${handle.correlationId}  ${result.status}${result.reason === null ? '' : `  ${result.reason}`}`));
+    answer(options, { correlationId: handle.correlationId, type, result }, () => (result === null ? handle.correlationId : `${handle.correlationId}  ${result.status}${result.reason === null ? '' : `  ${result.reason}`}${result.result === null ? '' : `  ${jsonText(result.result)}`}`));
     if (result !== null && result.status !== 'COMPLETED') process.exitCode = 1;
   });
 };
 
-const signal = (id: string, name: string, options: OutputOptions & { readonly input?: string }): Promise<void> => {
+type SignalOptions = OutputOptions & { readonly input?: string; readonly type?: string };
+const signal = (id: string, name: string, options: SignalOptions): Promise<void> => {
   requireId(id, 'saga signal');
-  const payload = options.input === undefined ? null : payloadOf(options.input);
+  const payload = options.input === undefined ? null : signalPayload(bytesOf(options.input), { file: options.input, type: options.type ?? name });
   return withClient(async (client, connection) => {
     await client.signal(definitionOf(await recordsOf(connection, id), id), id, name, payload);
     answer(options, { correlationId: id, signal: name }, () => `${name} told to ${id}`);
@@ -170,7 +147,8 @@ export const addSagaCommands = (program: Command): void => {
   const saga = program.command('saga').description('start, watch and mend sagas');
   saga.command('start').argument('<type>').description('start a saga; prints its id').requiredOption('--input <file>', 'JSON of the start event, - for standard input')
     .option('--id <correlationId>', 'the same id starts once').option('--wait', 'wait for its end; exit 1 unless it completed').option('--json', 'answer as JSON').action(start);
-  saga.command('signal').argument('<id>').argument('<name>').description('tell a running saga something').option('--input <file>', 'payload in Confluent wire format, - for standard input').option('--json', 'answer as JSON').action(signal);
+  saga.command('signal').argument('<id>').argument('<name>').description('tell a running saga something').option('--input <file>', 'JSON of the payload, - for standard input; or bytes in Confluent wire format, passed on as they are')
+    .option('--type <type>', 'event or typed data whose schema encodes the JSON; default: the signal\'s name').option('--json', 'answer as JSON').action(signal);
   saga.command('list').description('sagas by the read models, newest first').option('--type <type>').option('--status <status>', LISTED_STATUSES.join(', ').toLowerCase()).option('--since <time>', 'ISO-8601').option('--symbol <symbol>')
     .option('--limit <count>', 'at most so many', String(LIST_MAX)).option('--json', 'answer as JSON').action(list);
   saga.command('show').argument('<id>').description('timeline of a saga and what is left to do, from its records').option('--mermaid', 'its sequence diagram').option('--watch', 'show again until it has ended')
