@@ -221,7 +221,7 @@ const entity = (found: Findings, { step, item, slot }: Place): void => {
 
 const awaitAnswer = (found: Findings, { step, item }: Place): void => {
   if (step.definition.kind !== 'await') return;
-  const emissions = step.isWatch ? emissionsDue(found.instance, step, found.world.isBusy) : [];
+  const emissions = emissionsDue(found.instance, step, found.world.isBusy);
   if (emissions.length > EMISSIONS_MAX) return add(found, { do: 'emit', step, item: null, emissions: emissions.slice(0, EMISSIONS_MAX) });
   const verdict = found.world.ask(() => found.world.verdictOf(found.instance, step, item));
   if (!verdict.ok) return add(found, { do: 'fail-step', step, item, reason: `verdict: ${verdict.fault}` });
