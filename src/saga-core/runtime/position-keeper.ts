@@ -205,22 +205,29 @@ export class PositionKeeper {
 /** The offset that the instance keeps the watermark from passing. */
 const holdOf = ({ instance, checkpoint }: Entry): number => (checkpoint === null ? instance.firstOffset : checkpoint.firstAfter ?? Number.POSITIVE_INFINITY);
 
+type Loading = { readonly codec: Codec; readonly catalogue: Catalogue; readonly table: InstanceTable; readonly positions: PositionKeeper; readonly logger: Log };
+
+const loadedOf = async (key: string, { offset, value }: LogRecord, { codec, catalogue, table, logger }: Loading): Promise<ReturnType<typeof readCheckpoint>> => {
+  const decoded = await decodeLearning(codec, value ?? new Uint8Array());
+  if (decoded.status === 'decoded') return readCheckpoint(key, decoded, catalogue);
+  logger.error('a checkpoint cannot be decoded', { key, offset, reason: decoded.reason });
+  return undecodable(key, table.get(key)?.instance.firstOffset ?? 0);
+};
+
 /**
  * One record of the checkpoint topic, at a takeover: an instance, ids that ended, or the end of either. A cache that cannot be read is
  * no loss where the instance can be folded from its first record: whose offset an earlier checkpoint told, or nobody.
  */
-export const loadCheckpoint = async (record: LogRecord, into: { readonly codec: Codec; readonly catalogue: Catalogue; readonly table: InstanceTable; readonly positions: PositionKeeper; readonly logger: Log }): Promise<void> => {
+export const loadCheckpoint = async (record: LogRecord, into: Loading): Promise<void> => {
   if (record.key === null) return;
-  const { table, positions, logger } = into;
+  const { table, positions } = into;
   const key = Buffer.from(record.key).toString('utf8');
   if (record.value === null) {
     table.forget(key);
     positions.forgetChunk(key);
     return positions.readable(key);
   }
-  const decoded = await decodeLearning(into.codec, record.value);
-  if (decoded.status !== 'decoded') logger.error('a checkpoint cannot be decoded', { key, offset: record.offset, reason: decoded.reason });
-  const loaded = decoded.status === 'decoded' ? readCheckpoint(key, decoded, into.catalogue) : undecodable(key, table.get(key)?.instance.firstOffset ?? 0);
+  const loaded = await loadedOf(key, record, into);
   switch (loaded?.kind) {
     case 'instance':
       table.restore(loaded.entry);
