@@ -13,7 +13,7 @@ export {
   type EntityCommand, event, irreversible, pending, type Reconciled, requireCompensation, type StepFailure, type StepResult,
   terminal, transient, type TypedData, unknown,
 } from './definition/results.ts';
-export type { FailureView, SagaContext } from './definition/context.ts';
+export type { FailureView, SagaContext, StepLimits } from './definition/context.ts';
 export type { AbortSignalLike, AwaitHandler, ChildHandler, ChildTrigger, EffectHandler, Endings, EntityStepHandler, Fact, Heard, StepImplementation, WatchHandler } from './definition/handlers.ts';
 export {
   type AddressedEvent, type CommandHandler, defineEntity, defineSource, type EntityContext, type EntityDecision, type EntityDefinition,

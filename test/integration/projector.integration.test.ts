@@ -92,9 +92,9 @@ test('two projectors that both own every partition apply each record once', asyn
   await Promise.all([one.caughtUp(), other.caughtUp()]);
   await Promise.all([one.stop(), other.stop()]);
   const live = await everything();
-  expect(await stage.readModels.count({ table: 'saga_timeline', where: { saga_id: 'order-100' } })).toBe(17);
+  expect(await stage.readModels.count({ table: 'saga_timeline', where: { saga_id: 'order-100' } })).toBe(18);
   const [saga] = await stage.readModels.select({ table: 'sagas', where: { saga_id: 'order-159' } });
-  expect(saga).toMatchObject({ record_count: '17' });
+  expect(saga).toMatchObject({ record_count: '18' });
   for (const projection of allProjections) await rebuildProjection({ log: stage.connect(), codec: stage.codec, database: stage.database, namespace, projection });
   expect(await everything()).toEqual(live);
 }, TIMEOUT_MS);

@@ -38,6 +38,9 @@ test('SC-A1-9: a cycle\'s 420 s pass while its order waits to be filled: all of 
     ...DECIDED, 'orchestrator.trade.requested', ...ACKNOWLEDGED, 'trade.order.cancelled', 'orchestrator.decision.updated', 'OrderExecutionFailed', 'orchestrator.cycle.failed',
   ]);
   expect(undoneSteps(world, id)).toEqual(['submit_order', 'validate_order', 'link_decision', 'validate_risk']);
+  // Each undoing is a warning that names saga and step (B14).
+  const warned = world.lines.filter(({ level, message }) => level === 'warn' && message.startsWith('compensated '));
+  expect(warned.map(({ fields }) => [fields['sagaId'], fields['step']])).toEqual(undoneSteps(world, id).map((step) => [id, step]));
   expect(world.payload(id, 'trade.order.cancelled')).toMatchObject({ reason: 'compensation', cumQty: '0' });
   expect(world.payload(id, 'chorus.OrderExecutionFailed')).toMatchObject({ failedStep: 'monitor_fills', reason: 'stopped: timeout', filledQty: '0', positionKept: false });
   expect(world.payload(id, 'orchestrator.cycle.failed')).toMatchObject({ failedStep: null, reason: 'timeout', decisionId: `dec-${id}` });

@@ -44,6 +44,7 @@ export class RuntimeStage {
   readonly registry = createMemorySchemaRegistry();
   readonly cluster: MemoryCluster;
   readonly errors: string[] = [];
+  readonly warnings: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
   readonly #random = createSimulatedRandom(1);
   readonly #options: StageOptions;
   #codec: Codec | null = null;
@@ -83,7 +84,7 @@ export class RuntimeStage {
     const worker = createWorker({
       participants: options.participants ?? this.#options.participants, log: options.wrap?.(log) ?? log, codec: options.codec ?? await this.newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name,
       limits: options.limits ?? {},
-      logger: { info: () => undefined, warn: () => undefined, error: (message, fields) => void this.errors.push(`${message} ${JSON.stringify(fields)}`) },
+      logger: { info: () => undefined, warn: (message, fields) => void this.warnings.push({ message, fields }), error: (message, fields) => void this.errors.push(`${message} ${JSON.stringify(fields)}`) },
     });
     const started = worker.start();
     started.catch(() => undefined);

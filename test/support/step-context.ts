@@ -1,7 +1,7 @@
 import type { DataType, EventType } from '#contracts/core';
 import { erase, idempotencyKey, parseSagaId } from '#kernel';
 import type {
-  AbortSignalLike, AwaitHandler, ChildHandler, CompensationResult, EffectHandler, EntityContext, EntityStepHandler, Fact, FailureView, SagaContext, SagaRef, StepImplementation,
+  AbortSignalLike, AwaitHandler, ChildHandler, CompensationResult, EffectHandler, EntityContext, EntityStepHandler, Fact, FailureView, SagaContext, SagaRef, StepImplementation, StepLimits,
 } from '#saga-core';
 
 // Calls a participant's handlers directly: no log, no runtime.
@@ -14,6 +14,8 @@ export type GivenContext = {
   readonly step?: string;
   readonly item?: string | null;
   readonly attempt?: number;
+  /** Of every step; default: 8 s and three attempts. */
+  readonly limits?: StepLimits;
   readonly nowMillis?: number;
   readonly start: unknown;
   /** By step name. */
@@ -31,7 +33,7 @@ export const contextOf = (given: GivenContext): SagaContext<never> => {
   const output = (step: string): Kept | undefined => given.outputs?.[step];
   const step = given.step ?? '';
   return erase<SagaContext<never>>({
-    sagaId: id.value, sagaType: 'test', subSaga: given.subSaga ?? null, stepName: step, item: given.item ?? null, attempt: given.attempt ?? 1,
+    sagaId: id.value, sagaType: 'test', subSaga: given.subSaga ?? null, stepName: step, item: given.item ?? null, attempt: given.attempt ?? 1, limits: () => given.limits ?? { timeoutMs: 8_000, maxAttempts: 3 },
     idempotencyKey: idempotencyKey({ correlationId: id.value, subSaga: given.subSaga ?? null, step, item: given.item ?? null, phase: 'execute' }),
     startedAtMillis: 0, deadlineMillis: null, nowMillis: given.nowMillis ?? 1_000, startEventId: 'start-event', start: given.start,
     output: (name: string) => output(name)?.value ?? null,

@@ -1,27 +1,13 @@
 import { createDatabase, type Database } from '#adapters/postgres';
 import { kafkaConfigFromEnvironment } from '#adapters/kafka';
 import { connect, type Connection, createPino, type Environment, logOn } from '#apps/worker';
-import { isNamedIn } from '#apps/local-platform';
+import { securityOf } from '#apps/local-platform';
 import { CommandFailed } from './output.ts';
 import { readLocalFile } from './local-file.ts';
 
 const withDefault = (name: string, fallback: string | null): Environment => {
   const value = process.env[name]?.trim();
   return value !== undefined && value !== '' ? { [name]: value } : fallback === null ? {} : { [name]: fallback };
-};
-
-/** Off in every way that the adapters read; an empty text would do for all but the first. */
-const NO_SECURITY: Readonly<Record<string, string>> = { KAFKA_SSL_ENABLED: 'false', KAFKA_SSL_CA: '', KAFKA_SSL_CA_FILE: '', KAFKA_SASL_MECHANISM: '' };
-const KAFKA_SECURITY = /^KAFKA_(SSL|SASL)(_|$)/;
-
-/**
- * How Kafka and registry are to be spoken to. Certificates and passwords of the environment belong to the servers that it
- * names: the local ones, which speak plain text, must not be addressed with them.
- */
-export const securityOf = (environment: Environment): Readonly<Record<string, string>> => {
-  const given = Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value !== undefined && KAFKA_SECURITY.test(name) ? [[name, value]] : [])));
-  const auth = environment['SCHEMA_REGISTRY_AUTH'] ?? '';
-  return { ...(isNamedIn(environment, 'kafka') ? given : NO_SECURITY), SCHEMA_REGISTRY_AUTH: isNamedIn(environment, 'registry') ? auth : '' };
 };
 
 /** The process's environment; addresses and namespace that it lacks come from `.chorus/local.json`. */

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { createKafkaAdmin } from '#adapters/kafka';
-import { type Addresses, chorusHome, type ExtraProcess, healthAnswers, keptPort } from '#apps/local-platform';
+import { type Addresses, chorusHome, type ExtraProcess, healthAnswers, keptPort, securityOf } from '#apps/local-platform';
 import { applyTopics } from '#apps/topics';
 import { connect, createPino, logOn, PARTICIPANT_NAMES } from '#apps/worker';
-import { kafkaOf, registryOf, securityOf } from './environment.ts';
+import { kafkaOf, registryOf } from './environment.ts';
 
 /** The account that a local platform trades, at the simulated broker. */
 const ACCOUNT = { id: 'demo-connection', accountId: 'demo-account', userId: 'demo-user', isVirtual: true, keyId: 'demo-key', secret: 'demo-secret' } as const;

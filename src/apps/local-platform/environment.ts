@@ -24,6 +24,20 @@ export const addressIn = (environment: Environment, part: PlatformPart): string 
 /** Whether the environment names a part, which is then not one of this machine's own. */
 export const isNamedIn = (environment: Environment, part: PlatformPart): boolean => addressIn(environment, part) !== undefined;
 
+/** Off in every way that the adapters read; an empty text would do for all but the first. */
+const NO_SECURITY: Readonly<Record<string, string>> = { KAFKA_SSL_ENABLED: 'false', KAFKA_SSL_CA: '', KAFKA_SSL_CA_FILE: '', KAFKA_SASL_MECHANISM: '' };
+const KAFKA_SECURITY = /^KAFKA_(SSL|SASL)(_|$)/;
+
+/**
+ * How Kafka and registry are to be spoken to. Certificates and passwords of the environment belong to the servers that it
+ * names: the local ones, which speak plain text, must not be addressed with them.
+ */
+export const securityOf = (environment: Environment): Readonly<Record<string, string>> => {
+  const given = Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value !== undefined && KAFKA_SECURITY.test(name) ? [[name, value]] : [])));
+  const auth = environment['SCHEMA_REGISTRY_AUTH'] ?? '';
+  return { ...(isNamedIn(environment, 'kafka') ? given : NO_SECURITY), SCHEMA_REGISTRY_AUTH: isNamedIn(environment, 'registry') ? auth : '' };
+};
+
 /** `host:port,host:port` as a list. */
 export const brokerList = (text: string): readonly string[] =>
   text.split(',').map((each) => each.trim()).filter((each) => each !== '');

@@ -1,4 +1,4 @@
-export { type Addresses, type Environment, isNamedIn, withoutPassword } from './environment.ts';
+export { type Addresses, type Environment, isNamedIn, securityOf, withoutPassword } from './environment.ts';
 export { LocalPlatformError, type LocalPlatformErrorCode } from './errors.ts';
 export { healthAnswers } from './health.ts';
 export type { ExtraListener } from './kafka-config.ts';

@@ -2,6 +2,9 @@ import type { DataType, EventType } from '#contracts/core';
 import type { IdempotencyKey, SagaId } from '#kernel';
 import type { OutputOf, SagaShape, StartOf, StepName } from './saga.ts';
 
+/** How long one attempt of a step may take, in milliseconds (0 = no limit), and how many attempts it has. */
+export type StepLimits = { readonly timeoutMs: number; readonly maxAttempts: number };
+
 /** What every step, compensation and ending is given (seed C's SagaContext). */
 export type SagaContext<Definition extends SagaShape = SagaShape> = {
   readonly sagaId: SagaId;
@@ -14,6 +17,8 @@ export type SagaContext<Definition extends SagaShape = SagaShape> = {
   readonly idempotencyKey: IdempotencyKey;
   /** From 1. */
   readonly attempt: number;
+  /** The limits in force of any step of this instance: those that its start pinned, whatever the definition of this worker says. */
+  readonly limits: (step: StepName<Definition>) => StepLimits;
   readonly startedAtMillis: number;
   /** null = none. */
   readonly deadlineMillis: number | null;

@@ -33,6 +33,7 @@ const nameFaults = (saga: SagaShape): readonly string[] => {
     [!isWholeFrom(1, saga.totalSteps), 'totalSteps must be an integer from 1'],
     [isNone(saga.initiator), 'initiator must name a participant'],
     [names.length === 0, 'a saga needs at least one step'],
+    ...Object.entries(saga.steps).map(([name, step]) => [step.number > saga.totalSteps, `step ${name}: number ${step.number} is above totalSteps ${saga.totalSteps}`] as const),
     [names.length > STEPS_MAX, `${names.length} steps, at most ${STEPS_MAX}`],
     ...names.map((name) => [!STEP_NAME.test(name), `step ${JSON.stringify(name)} must be snake_case, at most 64 characters`] as const),
   );

@@ -46,6 +46,8 @@ test('limits, owners and numbers that cannot be are refused', () => {
   expect(faultsOf({ a: effect('start', { owner: ' ' }) })).toContain('owner must name');
   expect(faultsOf({ a: effect('start', { number: -1 }) })).toContain('number must be');
   expect(faultsOf({ a: effect('start') }, { totalSteps: 0 })).toContain('totalSteps');
+  expect(faultsOf({ a: effect('start'), b: effect('a', { number: 3 }) }, { totalSteps: 2 })).toBe('step b: number 3 is above totalSteps 2');
+  expect(faultsOf({ a: effect('start'), b: effect('a', { number: 2 }) }, { totalSteps: 2 })).toBe('');
 });
 
 test('children under the parent\'s id are one of each type, and never items', () => {

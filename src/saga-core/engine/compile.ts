@@ -1,3 +1,4 @@
+import type { StepLimits } from '../definition/context.ts';
 import { dependantsOf, dependenciesOf, readableBy } from '../definition/graph.ts';
 import type { AnyHandler, Endings } from '../definition/handlers.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
@@ -53,9 +54,10 @@ export type ParticipantView = {
   readonly endings: Endings<SagaShape> | null;
 };
 
-export type PinnedLimits = readonly { readonly step: string; readonly timeoutMs: number; readonly maxAttempts: number }[];
+export type PinnedLimits = readonly ({ readonly step: string } & StepLimits)[];
 
-const limitsOf = (step: StepDefinition): { readonly timeoutMs: number; readonly maxAttempts: number } => ({
+/** Of one step, pinned or not. */
+export const limitsOf = (step: StepDefinition): StepLimits => ({
   timeoutMs: step.kind === 'effect' || step.kind === 'await' ? step.timeoutMs : 0,
   maxAttempts: step.kind === 'effect' ? step.retry.maxAttempts : 1,
 });
@@ -68,7 +70,7 @@ export const limitsInForce = (definition: SagaDefinition): PinnedLimits =>
 export const limitsOfSteps = (saga: CompiledSaga): PinnedLimits =>
   saga.steps.map((step) => ({ step: step.name, ...limitsOf(step.definition) }));
 
-const pinnedStep = (step: StepDefinition, limits: { readonly timeoutMs: number; readonly maxAttempts: number }): StepDefinition => {
+const pinnedStep = (step: StepDefinition, limits: StepLimits): StepDefinition => {
   if (step.kind === 'effect') return { ...step, timeoutMs: limits.timeoutMs, retry: { ...step.retry, maxAttempts: limits.maxAttempts } };
   return step.kind === 'await' ? { ...step, timeoutMs: limits.timeoutMs } : step;
 };

@@ -15,7 +15,7 @@ const arrived = defineEvent('e.arrived', { text: 'string' });
 const effect = (after: StepDefinition['after'], more: Partial<StepDefinition> = {}): StepDefinition =>
   erase({ kind: 'effect', owner: 'o', number: 1, after, output: told, timeoutMs: 1_000, retry: { maxAttempts: 2, initialDelayMs: 100, maxDelayMs: 100, multiplier: 1 }, compensation: undo({ retry: NO_RETRY }), ...more });
 const sagaOf = (steps: Readonly<Record<string, StepDefinition>>, more: Partial<SagaShape> = {}): SagaDefinition =>
-  defineSaga({ type: 'engine', version: 1, context: 'c', initiator: 'o', start: begun, timeoutMs: 0, totalSteps: 1, steps, completed: { emits: null }, failed: { emits: null }, ...more });
+  defineSaga({ type: 'engine', version: 1, context: 'c', initiator: 'o', start: begun, timeoutMs: 0, totalSteps: 9, steps, completed: { emits: null }, failed: { emits: null }, ...more });
 
 type Extra = Partial<Envelope>;
 /** A fold of one instance, with the names of what it refuses. */

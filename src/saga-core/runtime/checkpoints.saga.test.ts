@@ -28,7 +28,7 @@ const participantOf = (...sagas: readonly ReturnType<typeof sagaOf>[]) => define
   name: 'alone',
   initiates: sagas.map((saga) => initiate(saga)),
   steps: sagas.flatMap((saga) => [
-    implementEffect(saga, 'first', { execute: async ({ start }) => (erase<{ readonly text: string }>(start).text === 'refused' ? { status: 'failed', kind: 'transient', reason: 'later' } : completed(event(told, { text: 'first' }))), compensate: async () => irreversible('stays') }),
+    implementEffect(saga, 'first', { execute: async ({ start, attempt, limits }) => (erase<{ readonly text: string }>(start).text === 'refused' ? { status: 'failed', kind: 'transient', reason: `${attempt} of ${limits('first').maxAttempts}` } : completed(event(told, { text: 'first' }))), compensate: async () => irreversible('stays') }),
     implementAwait(saga, 'wait', {
       initial: { count: 0, failed: false },
       fold: (state: Counted, fact): Counted => (erase<{ readonly signal: string }>(fact.payload).signal === 'fail' ? { ...state, failed: true } : { ...state, count: state.count + 1 }),
@@ -138,7 +138,7 @@ describe('an instance that stays open', () => {
     await stage.start({ limits: LIMITS });
     await stage.until(sagaFailed, 1, 200_000).catch(() => undefined);
     const failed = stage.seen().find(({ type, envelope }) => type === 'chorus.StepFailed' && envelope.correlationId === 'pinned');
-    expect(failed?.payload).toMatchObject({ errorKind: 'RetriesExhausted', attempts: 3 });
+    expect(failed?.payload).toMatchObject({ errorKind: 'RetriesExhausted', attempts: 3, reason: '3 of 3' });
   });
 });
 

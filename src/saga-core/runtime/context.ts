@@ -2,7 +2,7 @@ import type { DataType, EventType } from '#contracts/core';
 import { erase, type IdempotencyKey, idempotencyKey, parseSagaId, InvariantViolation, type SagaId } from '#kernel';
 import type { SagaContext } from '../definition/context.ts';
 import type { Outputs } from '../definition/saga.ts';
-import { type CompiledStep, type Instance, itemsOf } from '../engine/index.ts';
+import { type CompiledStep, type Instance, itemsOf, limitsOf } from '../engine/index.ts';
 import type { Codec } from '../ports/index.ts';
 
 type Decoded = { readonly type: string; readonly value: unknown };
@@ -35,9 +35,7 @@ export class OutputReader {
   }
 
   output(instance: Instance, name: string): Decoded | null {
-    const index = instance.saga.indexOf.get(name);
-    const step = index === undefined ? undefined : instance.saga.steps[index];
-    if (step === undefined) throw new InvariantViolation(`${instance.saga.definition.type} has no step ${JSON.stringify(name)}`);
+    const step = stepOf(instance, name);
     if (!step.isOutputKept) throw new InvariantViolation(`output of step ${name} is not declared: add it to \`after\` or \`reads\` of what reads it`);
     const bytes = instance.slots[step.index]?.output ?? null;
     return bytes === null ? null : this.decode(bytes);
@@ -115,6 +113,10 @@ class ContextView {
     return this.#call.attempt;
   }
 
+  get limits(): SagaContext['limits'] {
+    return (name) => limitsOf(stepOf(this.#holder.instance, name).definition);
+  }
+
   get startedAtMillis(): number {
     return this.#holder.instance.startedAtMs;
   }
@@ -152,6 +154,12 @@ class ContextView {
     return (type) => erase(this.#reader.arrival(this.#holder.instance, this.#call.step, this.#call.item, type));
   }
 }
+
+const stepOf = ({ saga }: Instance, name: string): CompiledStep => {
+  const step = saga.steps[saga.indexOf.get(name) ?? -1];
+  if (step === undefined) throw new InvariantViolation(`${saga.definition.type} has no step ${JSON.stringify(name)}`);
+  return step;
+};
 
 const sagaIdOf = (correlationId: string): SagaId => {
   const parsed = parseSagaId(correlationId);

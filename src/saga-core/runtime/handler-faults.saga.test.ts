@@ -97,7 +97,7 @@ test('an entity undo that throws is quarantined, not lost', async () => {
   const last: StepDefinition = { ...effect, number: 3, after: 'second' };
   const broken: Case = { second: entityStep, handler: { command: () => command({ entity: 'boxes', key: 'k' }, asked, { text: 'a' }), undo: boom }, shape: { steps: { first, second: entityStep } } };
   const { saga, participant } = participantOf(broken);
-  const three: SagaDefinition = defineSaga({ ...saga, steps: { ...saga.steps, third: last } });
+  const three: SagaDefinition = defineSaga({ ...saga, totalSteps: 3, steps: { ...saga.steps, third: last } });
   const whole = defineParticipant({ ...participant, initiates: [initiate(three)], steps: [...participant.steps.map((step) => ({ ...step, saga: three })), implementEffect(three, erase('third'), { execute: async () => terminal('no'), compensate: async () => compensated() })] });
   const stage = await RuntimeStage.open({ participants: [whole], types: [box.state] });
   await stage.start();

@@ -18,6 +18,7 @@ import { KeyList } from './key-list.ts';
 import { type Hearing, hearing, isDefinite, isStillUncertain } from './hearing.ts';
 import { isSuspected } from './suspects.ts';
 import type { TaskEnvironment } from './task-environment.ts';
+import { reportNotUndone, reportUndone } from './undo-reports.ts';
 
 export type SagaActionsOptions = {
   readonly environment: TaskEnvironment;
@@ -107,7 +108,7 @@ export class SagaActions {
       case 'undo':
       case 'keep':
       case 'excuse':
-      case 'fail-undo': return this.#undoFailed(entry, action, reason);
+      case 'fail-undo': return this.#undoFailed(entry, action, irreversible(reason));
       case 'skip':
       case 'open': return this.#stepBroken(entry, { step: action.step, item: null }, reason, false);
       case 'emit': return this.#watchBroken(entry, action, reason);
@@ -126,9 +127,9 @@ export class SagaActions {
     return this.#stepBroken(entry, where, reason, false);
   }
 
-  #undoFailed(entry: Entry, where: Where, reason: string): readonly RecordToWrite[] {
-    this.#options.environment.counters.quarantined++;
-    return this.#options.answers.compensationFailed(entry, where, 'Terminal', reason);
+  #undoFailed(entry: Entry, where: Where, { status, reason }: NotCompensated): readonly RecordToWrite[] {
+    reportNotUndone(this.#options.environment, undoneOf(entry, where), reason);
+    return this.#options.answers.compensationFailed(entry, where, status === 'ambiguous' ? 'Ambiguous' : 'Terminal', reason);
   }
 
   /** Null: the action's record comes later. */
@@ -155,7 +156,7 @@ export class SagaActions {
       case 'quarantine': return answers.quarantined(entry, action, action.reason);
       case 'request-compensation': return answers.compensationRequested(entry, action);
       case 'fail-step': return this.#stepBroken(entry, action, action.reason, false);
-      case 'fail-undo': return this.#undoFailed(entry, action, action.reason);
+      case 'fail-undo': return this.#undoFailed(entry, action, irreversible(action.reason));
       case 'complete': return this.#end(entry, true);
       case 'fail': return this.#end(entry, false);
     }
@@ -382,7 +383,7 @@ export class SagaActions {
     const handler = this.#entityHandler(where.step);
     const data = this.#compensationData(entry.instance, where);
     const command = handler.undo?.(this.#context(entry, where, 1, 'compensate'), data, failureOf(entry.instance)) ?? null;
-    if (command === null) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
+    if (command === null) return this.#undoFailed(entry, where, irreversible(`step ${where.step.name} declares an undo but its handler has none`));
     return this.#options.answers.intended(entry, where, 'compensate', command, true);
   }
 
@@ -391,10 +392,10 @@ export class SagaActions {
     const policy = definition.compensation;
     const handler = erase<Pick<EffectHandler<SagaShape>, 'compensate'>>(where.step.handler);
     const undo = handler.compensate;
-    if (policy.kind === 'none' || undo === undefined) return this.#options.answers.compensationFailed(entry, where, 'Terminal', `step ${where.step.name} declares an undo but its handler has none`);
+    if (policy.kind === 'none' || undo === undefined) return this.#undoFailed(entry, where, irreversible(`step ${where.step.name} declares an undo but its handler has none`));
     const key = compensationKey(where.step, where.item);
     if (this.#isUnconfirmed(entry, key)) return null;
-    this.#background.run(entry, { key, otherwise: (reason) => this.#undoFailed(entry, where, reason) }, async (call) => {
+    this.#background.run(entry, { key, otherwise: (reason) => this.#undoFailed(entry, where, irreversible(reason)) }, async (call) => {
       const context = this.#context(entry, where, attemptNumber, 'compensate');
       const data = this.#compensationData(entry.instance, where);
       const result = await compensation(call, policy.timeoutMs, (signal) => undo(context, data, failureOf(entry.instance), signal));
@@ -407,16 +408,14 @@ export class SagaActions {
     const { answers, environment } = this.#options;
     const { result } = made;
     if (result.status === 'compensated') {
-      environment.counters.compensated++;
-      environment.logger.warn(`compensated ${where.step.name}`, { sagaId: entry.instance.correlationId, step: where.step.name, item: where.item });
+      reportUndone(environment, undoneOf(entry, where));
       return answers.compensated(entry, where, result, null);
     }
     if (result.status === 'ambiguous' && made.attempt < made.retry.maxAttempts) {
       const nextAtMs = environment.clock.nowMillis() + Math.max(delayAfter(made.retry, made.attempt), result.retryAfterMs ?? 0);
       return answers.attemptFailed(entry, where, { phase: 'compensate', attempt: made.attempt, cause: result.reason, nextAtMs, isUncertain: false });
     }
-    environment.counters.quarantined++;
-    return answers.compensationFailed(entry, where, result.status === 'ambiguous' ? 'Ambiguous' : 'Terminal', result.reason);
+    return this.#undoFailed(entry, where, result);
   }
 
   #context(entry: Entry, where: Where | null, attemptNumber: number, phase: 'execute' | 'compensate') {
@@ -446,6 +445,10 @@ export class SagaActions {
   }
 }
 
+type NotCompensated = Exclude<CompensationResult, { readonly status: 'compensated' }>;
+/** No attempt will help. */
+const irreversible = (reason: string): NotCompensated => ({ status: 'terminal', reason });
+const undoneOf = ({ instance }: Entry, { step, item }: Where) => ({ sagaId: instance.correlationId, step: step.name, item });
 const onceFailed = ({ kind }: StepFailure) => ({ attempts: 1, isUncertain: kind === 'unknown' });
 const hasNoOutput = ({ saga, slots }: Instance, step: string): boolean => (slots[saga.indexOf.get(step) ?? -1]?.output ?? null) === null;
 

@@ -20,6 +20,7 @@ import { fenceAndClaim, isTaskEnd, readToClaim, type TaskEnd } from './takeover.
 import type { TaskEnvironment } from './task-environment.ts';
 import { TimerHeap } from './timer-heap.ts';
 import { transactionalId } from './topics.ts';
+import { reportEntityUndo } from './undo-reports.ts';
 
 export type SagaTaskOptions = {
   readonly environment: TaskEnvironment;
@@ -222,6 +223,7 @@ export class SagaTask {
     try {
       const result = this.#table.fold(folded);
       if (result.status === 'touched') this.#onTouched(result.entry, result.hasEnded ? envelope.occurredAt : null, touched);
+      if (result.status === 'touched' && this.#isLive) reportEntityUndo(this.#options, result.entry.instance, folded);
       if (type === 'chorus.SagaQuarantined' && result.status === 'touched') this.#onQuarantined(result.entry, envelope.stepName ?? '', folded.payload);
       else if (result.status === 'refused') {
         const saga = this.#options.catalogue.latest(envelope.subSaga ?? envelope.sagaType ?? '');

@@ -8,13 +8,13 @@ import { type ProviderChain, unavailable } from './ask-provider.ts';
  * Walks the rest of the chain. An entry that does not serve is left at once (429, invalid, open breaker) or after its own
  * repeats (5xx, time-outs), and not asked again; the end of the chain is a finding that parse_and_validate turns into the saga's failure.
  */
-export const askFallback = (saga: AiDecision, chain: ProviderChain): StepImplementation => {
-  const attemptsEach = saga.steps.ask_primary.retry.maxAttempts;
-  const { timeoutMs } = saga.steps.ask_primary;
-  return implementEffect(saga, 'ask_fallback', {
+export const askFallback = (saga: AiDecision, chain: ProviderChain): StepImplementation =>
+  implementEffect(saga, 'ask_fallback', {
     execute: async (context, signal): Promise<StepResult> => {
       const prompt = context.outputAs('fuse_data', fusedPrompt);
       if (prompt === null) return terminal('fuse_data left no prompt');
+      // Of each entry as of the head.
+      const { timeoutMs, maxAttempts: attemptsEach } = context.limits('ask_primary');
       let walk: Walk<AiProviderAttempt> = chain.walkOf(context.idempotencyKey) ?? walkOfAttempt(context.attempt, attemptsEach);
       let why: Unavailability = 'circuit_open';
       // Place 0 of the chain is the primary.
@@ -37,4 +37,3 @@ export const askFallback = (saga: AiDecision, chain: ProviderChain): StepImpleme
       return completed(data(providerVerdict, unavailable(why, walk.tried)));
     },
   });
-};

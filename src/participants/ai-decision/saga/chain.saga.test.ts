@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { decisionVerdict, fusedPrompt, type OrchestratorAnalysisRequested, type ProviderVerdict, providerVerdict } from '#contracts';
 import { erase } from '#kernel';
-import type { Completed } from '#saga-core';
+import type { Completed, StepLimits } from '#saga-core';
 import type { Clock } from '#saga-core/ports';
 import { aiDecision } from '#sagas/ai-decision';
 import { contextOf, executed, kept } from '../../../../test/support/step-context.ts';
@@ -23,24 +23,27 @@ const given = (...given: readonly (readonly ModelOutcome[] | { readonly callMs: 
   const chains = given.flatMap((one) => ('callMs' in one ? [] : [one]));
   const callMs = given.reduce((ms, one) => ('callMs' in one ? one.callMs : ms), 0);
   const calls: string[] = [];
+  const limitsMs: number[] = [];
   let now = 0;
   const clock: Clock = { nowMillis: () => now, monotonicMillis: () => now, after: () => () => undefined };
   const gateways = chains.map((outcomes, index): ModelGateway => {
     let at = 0;
     return {
       provider: `p${index}`, model: `m${index}`,
-      complete: async () => {
+      complete: async ({ timeoutMs }) => {
         calls.push(`p${index}`);
+        limitsMs.push(timeoutMs);
         now += callMs;
         return outcomes[Math.min(at++, outcomes.length - 1)] ?? { status: 'aborted' };
       },
     };
   });
-  return { calls, chain: new ProviderChain(gateways, clock), pass: (ms: number) => { now += ms; } };
+  return { calls, limitsMs, chain: new ProviderChain(gateways, clock), pass: (ms: number) => { now += ms; } };
 };
 const verdictOf = (result: unknown): ProviderVerdict => erase<ProviderVerdict>(erase<Completed>(result).output === null ? null : erase<{ value: unknown }>(erase<Completed>(result).output).value);
-const primary = (chain: ProviderChain, attempt = 1) => executed(askPrimary(aiDecision, chain), contextOf({ start: {}, step: 'ask_primary', outputs: PROMPT, attempt }));
-const fallback = (chain: ProviderChain, attempt = 1) => executed(askFallback(aiDecision, chain), contextOf({ start: {}, step: 'ask_fallback', outputs: PROMPT, attempt }));
+const LIMITS: StepLimits = { timeoutMs: 8_000, maxAttempts: 3 };
+const primary = (chain: ProviderChain, attempt = 1, limits = LIMITS) => executed(askPrimary(aiDecision, chain), contextOf({ start: {}, step: 'ask_primary', outputs: PROMPT, attempt, limits }));
+const fallback = (chain: ProviderChain, attempt = 1, limits = LIMITS) => executed(askFallback(aiDecision, chain), contextOf({ start: {}, step: 'ask_fallback', outputs: PROMPT, attempt, limits }));
 
 test('an answer is kept as it came, before anybody acts on it', async () => {
   expect(await primary(given([ANSWERED]).chain)).toMatchObject({ status: 'completed', output: { value: { verdict: 'answered', content: CONTENT, provider: 'p0', model: 'gpt', promptTokens: 3 } } });
@@ -95,6 +98,17 @@ test('the rest of the chain is walked: who does not serve is left at once, or af
   expect([await status(1), await status(2), await status(3), await status(4)]).toEqual(['failed', 'failed', 'failed', 'failed']);
   expect(await fallback(chain, 5)).toMatchObject({ status: 'completed', output: { value: { verdict: 'answered', provider: 'p4' } } });
   expect(calls).toEqual(['p1', 'p1', 'p1', 'p2', 'p3', 'p3', 'p3', 'p4']);
+});
+
+test('attempts and their time are those that the instance\'s start pinned, not those of this worker\'s definition', async () => {
+  const once = { timeoutMs: 2_000, maxAttempts: 1 };
+  const { chain, limitsMs } = given([BROKEN], [BROKEN], [ANSWERED]);
+  // The definition would ask three times.
+  expect(aiDecision.steps.ask_primary.retry.maxAttempts).toBe(3);
+  expect(await primary(chain, 1, once)).toMatchObject({ status: 'completed', output: { value: { verdict: 'server_error' } } });
+  expect(await fallback(chain, 1, once)).toMatchObject({ status: 'completed', output: { value: { verdict: 'answered', provider: 'p2' } } });
+  expect(limitsMs).toEqual([1_500, 1_500, 1_500]);
+  expect(await primary(given([BROKEN]).chain, 3, { ...LIMITS, maxAttempts: 5 })).toMatchObject({ status: 'failed', kind: 'transient' });
 });
 
 test('another process goes on with the entry whose turn it is', async () => {
