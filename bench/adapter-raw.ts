@@ -1,5 +1,6 @@
-// The raw limit of the log: what the hardware and Kafka allow before any engine or codec. Chains of seven records, each
-// written by another of five groups that read the same two partitions, with group commit: the shape of a saga, no more.
+// The raw limit of the log: what the hardware and Kafka allow before any engine or codec. Chains of records, each written
+// by the group whose turn it is of five that read the same two partitions, with group commit, and a reader that awaits the
+// ends. Given the records of real sagas (`shapes`), it reads and writes what they do, byte for byte in size, and no more.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createKafkaAdmin, createKafkaEventLog } from '#adapters/kafka';
@@ -16,7 +17,14 @@ export type RawLimitOptions = {
   /** How often a transaction carries its group's position; 0: every one. */
   readonly positionIntervalMs?: number;
   readonly transactionProtocol?: 'auto' | 'classic';
+  /** What chains consist of, in turn; default seven small records. */
+  readonly shapes?: readonly ChainShape[];
 };
+
+/** One record of a chain: who writes it (-1: whoever starts the chain) and what it is like. */
+export type Hop = { readonly group: number; readonly key: string; readonly value: Uint8Array; readonly headers: Readonly<Record<string, string>> };
+/** The first is the start. */
+export type ChainShape = readonly Hop[];
 
 export type RawLoad = {
   readonly inFlight: number;
@@ -34,10 +42,11 @@ export type RawLimit = {
   readonly loads: readonly RawLoad[];
 };
 
-const HOP_COUNT = 7;
-const GROUP_COUNT = 5;
+export const GROUP_COUNT = 5;
 const PARTITION_COUNT = 2;
-const VALUE_BYTES = 300;
+const DEFAULT_SHAPE: ChainShape = Array.from({ length: 7 }, (_, hop) => ({
+  group: hop === 0 ? -1 : hop % GROUP_COUNT, key: 'chain', value: Buffer.alloc(300, 'x'), headers: { 'event-type': 'raw.hop', 'correlation-id': 'chain' },
+}));
 const WARM_UP_CHAIN_COUNT = 300;
 /** USER_HZ of Linux, on every machine of today. */
 const TICKS_PER_SECOND = 100;
@@ -69,6 +78,7 @@ class Outbox {
   readonly #writer: TransactionalWriter;
   readonly #position: { readonly group: string; readonly intervalMs: number } | null;
   #gathered: RecordToWrite[] = [];
+  #whenCommitted: (() => void)[] = [];
   #isCommitting = false;
   #positionAtMs = 0;
   nextOffset = 0;
@@ -84,17 +94,24 @@ class Outbox {
     if (!this.#isCommitting) void this.#commitAll();
   }
 
+  committed(): Promise<void> {
+    return new Promise((resolve) => this.#whenCommitted.push(resolve));
+  }
+
   async #commitAll(): Promise<void> {
     this.#isCommitting = true;
     // Everything that the batch now being folded leads to goes into one transaction.
     await Promise.resolve();
     while (this.#gathered.length > 0) {
       const records = this.#gathered;
+      const told = this.#whenCommitted;
       this.#gathered = [];
+      this.#whenCommitted = [];
       this.#place.counters.transactionCount++;
       this.#place.counters.recordCount += records.length;
       const outcome: CommitOutcome = await this.#writer.commit({ records, ...this.#positionDue() });
       if (outcome.status !== 'committed') throw new Error(`raw limit: ${outcome.status}: ${outcome.message}`);
+      for (const tell of told) tell();
     }
     this.#isCommitting = false;
   }
@@ -109,11 +126,11 @@ class Outbox {
 }
 
 /** Chain number and hop stand at the front of the value; the rest is ballast. */
-const recordOf = (place: Place, chain: number, hop: number): RecordToWrite => {
-  const value = Buffer.alloc(VALUE_BYTES, 'x');
-  value.writeUInt32BE(chain, 0);
-  value.writeUInt8(hop, 4);
-  return { topic: place.topic, partition: place.partition, key: `chain-${chain}`, value, headers: { 'event-type': 'raw.hop', 'correlation-id': `chain-${chain}` }, timestampMs: Date.now() };
+const recordOf = (place: Place, { key, value: like, headers }: Hop, at: { readonly chain: number; readonly hop: number }): RecordToWrite => {
+  const value = Buffer.from(like);
+  value.writeUInt32BE(at.chain, 0);
+  value.writeUInt8(at.hop, 4);
+  return { topic: place.topic, partition: place.partition, key, value, headers, timestampMs: Date.now() };
 };
 
 const hopOf = (value: Uint8Array | null): { readonly chain: number; readonly hop: number } => {
@@ -126,6 +143,7 @@ class Run {
   readonly #log: EventLog;
   readonly #topic: string;
   readonly #positionIntervalMs: number;
+  readonly #shapes: readonly ChainShape[];
   readonly #starters: Outbox[] = [];
   readonly #places: Place[] = [];
   readonly #subscriptions: Subscription[] = [];
@@ -133,10 +151,11 @@ class Run {
   #nextChain = 0;
   onChainDone: (durationMs: number) => void = () => undefined;
 
-  constructor(log: EventLog, topic: string, positionIntervalMs: number) {
+  constructor(log: EventLog, topic: string, { positionIntervalMs, shapes }: { readonly positionIntervalMs: number; readonly shapes: readonly ChainShape[] }) {
     this.#log = log;
     this.#topic = topic;
     this.#positionIntervalMs = positionIntervalMs;
+    this.#shapes = shapes;
   }
 
   async open(): Promise<void> {
@@ -145,16 +164,26 @@ class Run {
       this.#places.push(place);
       this.#starters.push(new Outbox(place, await this.#writer('starter', partition), null));
       for (let group = 0; group < GROUP_COUNT; group++) await this.#openTask(place, group);
+      this.#subscribe(place, ({ records }) => {
+        for (const record of records) {
+          const { chain, hop } = hopOf(record.value);
+          if (hop === this.#shapeOf(chain).length - 1) this.#finish(chain);
+        }
+      });
     }
   }
 
+  /** The chain's time runs from the commit of its first record. */
   start(): void {
     const chain = this.#nextChain++;
     const partition = chain % PARTITION_COUNT;
-    const place = this.#places[partition];
-    if (place === undefined) return;
+    const [place, starter, first] = [this.#places[partition], this.#starters[partition], this.#shapeOf(chain)[0]];
+    if (place === undefined || starter === undefined || first === undefined) return;
     this.#startedAtMs.set(chain, performance.now());
-    this.#starters[partition]?.add(recordOf(place, chain, 1));
+    void starter.committed().then(() => {
+      if (this.#startedAtMs.has(chain)) this.#startedAtMs.set(chain, performance.now());
+    });
+    starter.add(recordOf(place, first, { chain, hop: 0 }));
   }
 
   close(): void {
@@ -168,23 +197,29 @@ class Run {
     return writer;
   }
 
-  /** The task of one group: hop h belongs to group h modulo 5, which writes hop h + 1. */
+  #shapeOf(chain: number): ChainShape {
+    return this.#shapes[chain % this.#shapes.length] ?? DEFAULT_SHAPE;
+  }
+
+  /** The task of one group: it writes the records that are its own, each when it has read the one before. */
   async #openTask(place: Place, group: number): Promise<void> {
     const name = `${this.#topic}.group-${group}`;
     const outbox = new Outbox(place, await this.#writer(`group-${group}`, place.partition), { group: name, intervalMs: this.#positionIntervalMs });
-    const onBatch = (batch: ReadBatch): void => {
+    this.#subscribe(place, (batch) => {
       for (const record of batch.records) {
         const { chain, hop } = hopOf(record.value);
-        if (hop % GROUP_COUNT !== group) continue;
-        if (hop === HOP_COUNT) this.#finish(chain);
-        else outbox.add(recordOf(place, chain, hop + 1));
+        const next = this.#shapeOf(chain)[hop + 1];
+        if (next?.group === group) outbox.add(recordOf(place, next, { chain, hop: hop + 1 }));
       }
       outbox.nextOffset = batch.nextOffset;
-    };
+    });
+  }
+
+  #subscribe({ topic, partition }: Place, onBatch: (batch: ReadBatch) => void): void {
     const onError = (error: { readonly message: string }): void => {
       throw new Error(error.message);
     };
-    this.#subscriptions.push(this.#log.reader().subscribe({ topic: place.topic, partition: place.partition, offset: 0 }, { onBatch, onError }));
+    this.#subscriptions.push(this.#log.reader().subscribe({ topic, partition, offset: 0 }, { onBatch, onError }));
   }
 
   #finish(chain: number): void {
@@ -250,7 +285,7 @@ export const measureRawLimit = async (options: RawLimitOptions): Promise<RawLimi
   const log = createKafkaEventLog({ ...config, transactionProtocol: options.transactionProtocol ?? 'auto' });
   try {
     await admin.createTopics([{ topic, partitions: PARTITION_COUNT }]);
-    const run = new Run(log, topic, options.positionIntervalMs ?? 1_000);
+    const run = new Run(log, topic, { positionIntervalMs: options.positionIntervalMs ?? 1_000, shapes: options.shapes ?? [DEFAULT_SHAPE] });
     await run.open();
     await closedLoop(run, WARM_UP_CHAIN_COUNT);
     const durations = await closedLoop(run, options.closedLoopChainCount ?? 500);

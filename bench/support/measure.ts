@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { systemClock } from '#saga-core/runtime';
-import { measureRawLimit, type RawLimit } from '../adapter-raw.ts';
-import { closedLoop, FILLER, loaded, setUp, type Stage, startWorker, startWorkerProcess, type Target } from './run-sagas.ts';
+import { createWorker, systemClock, systemRandom } from '#saga-core/runtime';
+import { type ChainShape, measureRawLimit, type RawLimit } from '../adapter-raw.ts';
+import { closedLoop, FILLER, loaded, OWNERS, setUp, type Stage, type Target } from './run-sagas.ts';
 import { fiveSteps, waitingParticipants } from './five-steps.ts';
+import { sagaShapes } from './saga-shapes.ts';
 
 export type Percentiles = { readonly p50: number; readonly p95: number; readonly p99: number };
 export type LoadReport = {
@@ -28,7 +29,6 @@ const WARM_UP_MS = 12_000;
 const CLOSED_LOOP_SAGAS = 150;
 const IN_FLIGHT = [500, 2_000];
 const OPEN_SAGAS = 10_000;
-const OWNERS = 5;
 const THREE_DONE = new Set(['one', 'two', 'three']);
 const POLL_MS = 20;
 /** Read-backs and position commits come to rest. */
@@ -63,10 +63,8 @@ const ownCpuSeconds = (): number => {
 
 type LoadFigures = Pick<LoadReport, 'sagasPerSecond' | 'loadedMs' | 'cpuSecondsPer1000'>;
 
-/** Node's CPU time is that of both processes: participants, and the client with its load. */
-const underLoad = async (stage: Stage, options: { readonly inFlight: number; readonly seconds: number; readonly brokerPid: number | undefined; readonly workerPid: number }): Promise<LoadFigures> => {
-  const nodeSeconds = (): number => ownCpuSeconds() + (cpuSecondsOf(options.workerPid) ?? Number.NaN);
-  const nodeBefore = nodeSeconds();
+const underLoad = async (stage: Stage, options: { readonly inFlight: number; readonly seconds: number; readonly brokerPid: number | undefined }): Promise<LoadFigures> => {
+  const nodeBefore = ownCpuSeconds();
   const brokerBefore = cpuSecondsOf(options.brokerPid);
   const { latenciesMs, seconds } = await loaded(stage, { inFlight: options.inFlight, durationMs: options.seconds * 1_000 });
   const per1000 = (cpuSeconds: number): number => (cpuSeconds / latenciesMs.length) * 1_000;
@@ -74,7 +72,7 @@ const underLoad = async (stage: Stage, options: { readonly inFlight: number; rea
   return {
     sagasPerSecond: latenciesMs.length / seconds,
     loadedMs: percentiles(latenciesMs),
-    cpuSecondsPer1000: { node: per1000(nodeSeconds() - nodeBefore), broker: brokerBefore === null || brokerAfter === null ? null : per1000(brokerAfter - brokerBefore) },
+    cpuSecondsPer1000: { node: per1000(ownCpuSeconds() - nodeBefore), broker: brokerBefore === null || brokerAfter === null ? null : per1000(brokerAfter - brokerBefore) },
   };
 };
 
@@ -96,20 +94,20 @@ const heapBytes = async (): Promise<number> => {
  * long a second worker takes from its fences to being live for all of them.
  */
 const openSagas = async (target: Target): Promise<{ readonly bytesPerOpenSaga: number; readonly takeoverSeconds: number }> => {
-  const stage = await setUp(target, `open${Date.now()}`, 1);
-  const worker = await startWorker(stage, waitingParticipants());
+  const stage = await setUp(target, `open${Date.now()}`, { participants: waitingParticipants(), partitions: 1 });
   const open = async (from: number, to: number): Promise<void> => {
     await Promise.all(Array.from({ length: to - from }, () => stage.client.start(fiveSteps, { filler: FILLER, mustFail: false })));
-    const isWaiting = (): boolean => worker.status().every(({ participant, counters }) => counters.completed === (THREE_DONE.has(participant) ? to : 0));
+    const isWaiting = (): boolean => stage.worker.status().every(({ participant, counters }) => counters.completed === (THREE_DONE.has(participant) ? to : 0));
     while (!isWaiting()) await pause(POLL_MS);
   };
   await open(0, WARM_UP_OPEN);
   const before = await heapBytes();
   await open(WARM_UP_OPEN, OPEN_SAGAS);
-  const bytesPerOpenSaga = ((await heapBytes()) - before) / (OPEN_SAGAS - WARM_UP_OPEN) / OWNERS;
-  await worker.stop();
+  const bytesPerOpenSaga = ((await heapBytes()) - before) / (OPEN_SAGAS - WARM_UP_OPEN) / OWNERS.length;
+  await stage.worker.stop();
+  const successor = createWorker({ participants: waitingParticipants(), log: stage.log, codec: stage.codec, clock: systemClock, random: systemRandom, namespace: stage.namespace });
   const begunMs = performance.now();
-  const successor = await startWorker(stage, waitingParticipants());
+  await successor.start();
   const takeoverSeconds = (performance.now() - begunMs) / 1_000;
   const found = successor.status().map(({ openInstances }) => openInstances);
   if (found.some((count) => count !== OPEN_SAGAS)) throw new Error(`the successor found ${found.join(', ')} open sagas, not ${OPEN_SAGAS} each`);
@@ -124,9 +122,11 @@ const rawPercentiles = ({ closedLoop: { p50Ms, p95Ms, p99Ms } }: RawLimit): Perc
 
 type Round = LoadFigures & { readonly raw: number; readonly closedLoopMs: Percentiles; readonly rawClosedLoopMs: Percentiles };
 
+type Load = { readonly inFlight: number; readonly seconds: number; readonly shapes: readonly ChainShape[] };
+
 /** The raw limit and the sagas take turns: what else the machine does falls on both. */
-const round = async (stage: Stage, target: Target & { readonly brokerPid?: number }, load: { readonly inFlight: number; readonly seconds: number; readonly workerPid: number }): Promise<Round> => {
-  const raw = await measureRawLimit({ ...target, inFlightCounts: [load.inFlight], durationMs: load.seconds * 1_000, closedLoopChainCount: CLOSED_LOOP_SAGAS });
+const round = async (stage: Stage, target: Target & { readonly brokerPid?: number }, load: Load): Promise<Round> => {
+  const raw = await measureRawLimit({ ...target, inFlightCounts: [load.inFlight], durationMs: load.seconds * 1_000, closedLoopChainCount: CLOSED_LOOP_SAGAS, shapes: load.shapes });
   const closedLoopMs = percentiles(await closedLoop(stage, CLOSED_LOOP_SAGAS));
   const figures = await underLoad(stage, { ...load, brokerPid: target.brokerPid });
   return { ...figures, raw: raw.loads[0]?.chainsPerSecond ?? Number.NaN, closedLoopMs, rawClosedLoopMs: rawPercentiles(raw) };
@@ -150,18 +150,17 @@ export const measureSagas = async (options: { readonly target: Target & { readon
   const { target, seconds } = options;
   const open = await openSagas(target);
   const stage = await setUp(target, `bench${Date.now()}`);
-  const worker = await startWorkerProcess(target, stage.namespace);
+  const shapes = await sagaShapes(stage);
   for (const inFlight of IN_FLIGHT) {
     await loaded(stage, { inFlight, durationMs: WARM_UP_MS / 2 });
-    await measureRawLimit({ ...target, inFlightCounts: [inFlight], durationMs: WARM_UP_MS / 2, closedLoopChainCount: 1 });
+    await measureRawLimit({ ...target, inFlightCounts: [inFlight], durationMs: WARM_UP_MS / 2, closedLoopChainCount: 1, shapes });
   }
   const reports: LoadReport[] = [];
   for (const inFlight of IN_FLIGHT) {
     const rounds: Round[] = [];
-    for (let count = 0; count < options.rounds; count++) rounds.push(await round(stage, target, { inFlight, seconds, workerPid: worker.pid }));
+    for (let count = 0; count < options.rounds; count++) rounds.push(await round(stage, target, { inFlight, seconds, shapes }));
     reports.push(reportOf(inFlight, rounds, open));
   }
-  await worker.stop();
   await stage.close();
   const [at500, at2000] = reports;
   if (at500 === undefined || at2000 === undefined) throw new Error('two loads are measured, 500 and 2,000 in flight');
