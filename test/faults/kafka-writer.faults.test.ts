@@ -3,7 +3,7 @@
 // afterwards a fresh reader compares the log with what the writer was told.
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createKafkaAdmin } from '#adapters/kafka';
-import type { CommitOutcome } from '#saga-core/ports';
+import type { CommitOutcome, LongOpen } from '#saga-core/ports';
 import { API, type Fault } from '../support/kafka-proxy.ts';
 import { sharedPlatform } from '../support/platform.ts';
 import { createKafkaStand, type KafkaStand } from './kafka-stand.ts';
@@ -94,6 +94,27 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
     const successor = await stand.fenced(stand.direct);
     await stand.mustCommit(successor, 'after');
     await expectTruth([['before', 'committed'], ['during', 'unknown'], ['after', 'committed']]);
+  });
+
+  test.each([{ request: 'Produce', isAtEnd: false }, { request: 'EndTxn', isAtEnd: true }] as const)('a commit without an answer to $request is given up after its own limit, and told of as open for long', async ({ request, isAtEnd }) => {
+    const long: LongOpen[] = [];
+    const longOpen = { aboveMs: 100, onLongOpen: (transaction: LongOpen) => void long.push(transaction) };
+    const writer = await stand.fenced(stand.log, { commitTimeoutMs: 500, longOpen });
+    stand.proxy.on(API[request], 'drop-request', 100);
+    const startedAtMs = performance.now();
+    expect((await writer.commit(stand.transaction('during'))).status).toBe('unknown');
+    const tookMs = performance.now() - startedAtMs;
+    expect(tookMs).toBeLessThan(1_000);
+    // A classic EndTxn is never repeated: its one attempt has a third of the limit.
+    expect(long).toMatchObject([{ transactionalId: stand.id }]);
+    for (const { openMs, endMs } of long) expect([openMs <= tookMs, endMs > 100]).toEqual([true, isAtEnd]);
+  });
+
+  test('a transaction that ends in time is told of to nobody', async () => {
+    const long: LongOpen[] = [];
+    const writer = await stand.fenced(stand.log, { longOpen: { aboveMs: 10_000, onLongOpen: (transaction) => void long.push(transaction) } });
+    await stand.mustCommit(writer, 'quick');
+    expect(long).toEqual([]);
   });
 
   const phases = protocol === 'auto'

@@ -89,7 +89,7 @@ export class EntityTask {
     });
     this.#idle = new IdlePosition({ clock: environment.clock, intervalMs: environment.limits.positionIntervalMs, tell: (offset) => this.#passMarkers(offset) });
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
-    this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
+    this.#writer = environment.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
   }
 
   get isLive(): boolean {

@@ -79,7 +79,7 @@ export class SagaTask {
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onWake(keys));
     this.#checkpoints = new Checkpoints(this.#records, this.#checkpointsAt);
     this.#positions = new PositionKeeper({ at: this.#at, table: this.#table, checkpoints: this.#checkpoints, clock: environment.clock, limits: environment.limits });
-    this.#writer = environment.log.writer(transactionalId(names, participant, this.#at.topic, options.partition));
+    this.#writer = environment.writer(transactionalId(names, participant, this.#at.topic, options.partition));
     this.#outbox = new SagaOutbox({ environment, participant, group: this.#group, writer: this.#writer, answers: this.#answers, table: this.#table, positions: this.#positions, onDead: (end) => this.#end(end) });
     this.#actions = new SagaActions({
       environment,

@@ -45,7 +45,7 @@ export class SourceTask {
       intervalMs: environment.limits.positionIntervalMs,
       tell: (offset) => this.#committer?.submit({ records: [], concerns: null, position: { ...this.#at, offset, metadata: '' } }),
     });
-    this.#writer = environment.log.writer(transactionalId(environment.names, participant, this.#at.topic, options.partition));
+    this.#writer = environment.writer(transactionalId(environment.names, participant, this.#at.topic, options.partition));
   }
 
   get isLive(): boolean {
