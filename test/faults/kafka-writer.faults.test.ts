@@ -18,7 +18,7 @@ const PATIENT = { transactionTimeoutMs: 4_000 };
 const FAULTS: readonly Fault[] = ['reset-request', 'reset-answer', 'drop-request', 'drop-answer'];
 
 type Protocol = 'auto' | 'classic';
-const V2_REQUESTS = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'InitProducerId', 'FindCoordinator', 'Metadata'] as const;
+const V2_REQUESTS = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'InitProducerId', 'FindCoordinator', 'Metadata', 'ApiVersions'] as const;
 const CLASSIC_REQUESTS = [...V2_REQUESTS, 'AddPartitionsToTxn', 'AddOffsetsToTxn'] as const;
 
 const cases = (protocol: Protocol) => (protocol === 'auto' ? V2_REQUESTS : CLASSIC_REQUESTS).flatMap((request) => FAULTS.map((fault) => ({ request, fault })));
@@ -46,7 +46,7 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
 
   test.each(cases(protocol))('K1, K2: $request, $fault: the commit tells the truth and the next transaction is whole', async ({ request, fault }) => {
     // Those are sent before the first transaction only; the rest of the log's life is without them.
-    const isEarly = request === 'FindCoordinator' || request === 'Metadata' || request === 'InitProducerId';
+    const isEarly = request === 'FindCoordinator' || request === 'Metadata' || request === 'InitProducerId' || request === 'ApiVersions';
     const early = isEarly ? stand.proxy.on(API[request], fault) : null;
     const writer = await stand.fenced(stand.log, isEarly ? {} : QUICK);
     await stand.mustCommit(writer, 'before');
