@@ -69,8 +69,10 @@ const start = (name: string, revokeDrainTimeoutMs: number): { readonly worker: E
   return { worker, started: worker.start() };
 };
 
-const awaitThat = async (condition: () => boolean): Promise<void> => {
+const awaitThat = async (condition: () => boolean, what: string, timeoutMs = 40_000): Promise<void> => {
+  const untilMs = performance.now() + timeoutMs;
   while (!condition()) {
+    if (performance.now() > untilMs) throw new Error(`not within ${timeoutMs} ms: ${what}; ${calls.join(', ')}`);
     await new Promise((resolve) => {
       setTimeout(resolve, 10);
     });
@@ -100,9 +102,10 @@ const rebalance = async (revokeDrainTimeoutMs: number): Promise<{ readonly joine
   await first.started;
   await collector.follow([topic]);
   for (const id of IDS) await client.start(saga, { text: id }, { id });
-  await awaitThat(() => calls.length === IDS.length);
+  await awaitThat(() => calls.length === IDS.length, 'both calls are under way');
   const second = start('second', revokeDrainTimeoutMs);
-  await awaitThat(() => (first.worker.status()[0]?.drainingTasks ?? 0) > 0);
+  // An abort without a drain would pass unseen.
+  await awaitThat(() => (first.worker.status()[0]?.drainingTasks ?? 0) > 0 || calls.length > IDS.length, 'the first worker drains');
   return { joined: second.started };
 };
 
@@ -118,7 +121,7 @@ const settle = async (joined: Promise<void>): Promise<{ readonly moved: number; 
   await joined;
   for (const id of IDS) expect(await client.handle(saga, id).result()).toMatchObject({ status: 'COMPLETED' });
   await collector.until(() => IDS.every((id) => of(id).some(({ type }) => type === 'chorus.SagaCompleted')), () => 'both have completed');
-  await awaitThat(() => workers.every((worker) => worker.status()[0]?.liveTasks === 1));
+  await awaitThat(() => workers.every((worker) => worker.status()[0]?.liveTasks === 1), 'each worker owns a partition');
   const { violations } = verifyRecords(collector.records(topic), { definitions: (type) => (type === saga.type ? saga : undefined), isFinished: true });
   expect(violations).toEqual([]);
   const owners = PARTITIONS.map((partition) => new Set(claimsOn(partition).map(({ worker }) => worker)).size);
