@@ -102,8 +102,7 @@ test.each(JOIN_FAULTS)(
     await member.membership.leave();
   });
 
-/** A silent one is left out: kafkajs waits for it as long as for a JoinGroup. */
-test.each(['reset-request', 'reset-answer'] as const)('ApiVersions, %s: the member joins all the same', async (fault) => {
+test.each(['reset-request', 'reset-answer', 'drop-request', 'drop-answer'] as const)('ApiVersions, %s: the member joins all the same', async (fault) => {
   // The log's own connections are open: the next one to ask for versions is the member's.
   await stand.log.committedPosition(stand.group, { topic: stand.topic, partition: 0 });
   const rule = stand.proxy.on(API.ApiVersions, fault);
