@@ -114,7 +114,7 @@ const expectTruth = async (told: readonly Told[], live: ReturnType<typeof follow
   live.close();
 };
 
-// Not K30, a fresh cluster's first transaction: the platform's own probe has made one before it is ready.
+// A fresh cluster's first transaction is another test (K30): the platform's own probe has made one before it is ready.
 test('a transaction on three brokers commits with its position', async () => {
   const writer = await stand.fenced(stand.direct);
   await stand.mustCommit(writer, 'first');

@@ -102,6 +102,17 @@ test.each(JOIN_FAULTS)(
     await member.membership.leave();
   });
 
+test.each(['reset-request', 'reset-answer', 'drop-request', 'drop-answer'] as const)('ApiVersions, %s: the member joins all the same', async (fault) => {
+  // The log's own connections are open: the next one to ask for versions is the member's.
+  await stand.log.committedPosition(stand.group, { topic: stand.topic, partition: 0 });
+  const rule = stand.proxy.on(API.ApiVersions, fault);
+  const member = await join(stand.log);
+  await member.until(() => member.assignments.length > 0);
+  expect(member.assignments.at(-1)?.partitions).toHaveLength(2);
+  expect(rule.hitCount()).toBe(1);
+  await member.membership.leave();
+});
+
 test('a member that was silent has lost its partitions to the other one before it learns so', async () => {
   const first = await join(stand.log);
   await first.until(() => first.assignments.length === 1);

@@ -1,7 +1,7 @@
 // The stage of the Kafka fault tests: a topic of its own, a log through a fault-injecting proxy, and one beside it.
 import { randomBytes } from 'node:crypto';
 import { createKafkaAdmin, createKafkaEventLog, type KafkaEventLogOptions } from '#adapters/kafka';
-import type { CommitOutcome, EventLog, RecordToWrite, TopicPartition, Transaction, TransactionalWriter } from '#saga-core/ports';
+import type { CommitOutcome, EventLog, RecordToWrite, TopicPartition, Transaction, TransactionalWriter, WriterOptions } from '#saga-core/ports';
 import { createKafkaProxies, type KafkaProxy } from '../support/kafka-proxy.ts';
 
 export type KafkaStand = {
@@ -14,7 +14,7 @@ export type KafkaStand = {
   readonly direct: EventLog;
   readonly id: string;
   readonly group: string;
-  readonly fenced: (log: EventLog, options?: { readonly transactionTimeoutMs?: number }) => Promise<TransactionalWriter>;
+  readonly fenced: (log: EventLog, options?: WriterOptions) => Promise<TransactionalWriter>;
   readonly record: (text: string, partition?: number) => RecordToWrite;
   /** One record on each of both partitions, and a position. */
   readonly transaction: (text: string, position?: number) => Transaction;

@@ -3,7 +3,7 @@
 // afterwards a fresh reader compares the log with what the writer was told.
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createKafkaAdmin } from '#adapters/kafka';
-import type { CommitOutcome } from '#saga-core/ports';
+import type { CommitOutcome, LongOpen } from '#saga-core/ports';
 import { API, type Fault } from '../support/kafka-proxy.ts';
 import { sharedPlatform } from '../support/platform.ts';
 import { createKafkaStand, type KafkaStand } from './kafka-stand.ts';
@@ -18,7 +18,7 @@ const PATIENT = { transactionTimeoutMs: 4_000 };
 const FAULTS: readonly Fault[] = ['reset-request', 'reset-answer', 'drop-request', 'drop-answer'];
 
 type Protocol = 'auto' | 'classic';
-const V2_REQUESTS = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'InitProducerId', 'FindCoordinator', 'Metadata'] as const;
+const V2_REQUESTS = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'InitProducerId', 'FindCoordinator', 'Metadata', 'ApiVersions'] as const;
 const CLASSIC_REQUESTS = [...V2_REQUESTS, 'AddPartitionsToTxn', 'AddOffsetsToTxn'] as const;
 
 const cases = (protocol: Protocol) => (protocol === 'auto' ? V2_REQUESTS : CLASSIC_REQUESTS).flatMap((request) => FAULTS.map((fault) => ({ request, fault })));
@@ -46,7 +46,7 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
 
   test.each(cases(protocol))('K1, K2: $request, $fault: the commit tells the truth and the next transaction is whole', async ({ request, fault }) => {
     // Those are sent before the first transaction only; the rest of the log's life is without them.
-    const isEarly = request === 'FindCoordinator' || request === 'Metadata' || request === 'InitProducerId';
+    const isEarly = request === 'FindCoordinator' || request === 'Metadata' || request === 'InitProducerId' || request === 'ApiVersions';
     const early = isEarly ? stand.proxy.on(API[request], fault) : null;
     const writer = await stand.fenced(stand.log, isEarly ? {} : QUICK);
     await stand.mustCommit(writer, 'before');
@@ -94,6 +94,27 @@ describe.each(['auto', 'classic'] as const)('transaction protocol: %s', (protoco
     const successor = await stand.fenced(stand.direct);
     await stand.mustCommit(successor, 'after');
     await expectTruth([['before', 'committed'], ['during', 'unknown'], ['after', 'committed']]);
+  });
+
+  test.each([{ request: 'Produce', isAtEnd: false }, { request: 'EndTxn', isAtEnd: true }] as const)('a commit without an answer to $request is given up after its own limit, and told of as open for long', async ({ request, isAtEnd }) => {
+    const long: LongOpen[] = [];
+    const longOpen = { aboveMs: 100, onLongOpen: (transaction: LongOpen) => void long.push(transaction) };
+    const writer = await stand.fenced(stand.log, { commitTimeoutMs: 500, longOpen });
+    stand.proxy.on(API[request], 'drop-request', 100);
+    const startedAtMs = performance.now();
+    expect((await writer.commit(stand.transaction('during'))).status).toBe('unknown');
+    const tookMs = performance.now() - startedAtMs;
+    expect(tookMs).toBeLessThan(1_000);
+    // A classic EndTxn is never repeated: its one attempt has a third of the limit.
+    expect(long).toMatchObject([{ transactionalId: stand.id }]);
+    for (const { openMs, endMs } of long) expect([openMs <= tookMs, endMs > 100]).toEqual([true, isAtEnd]);
+  });
+
+  test('a transaction that ends in time is told of to nobody', async () => {
+    const long: LongOpen[] = [];
+    const writer = await stand.fenced(stand.log, { longOpen: { aboveMs: 10_000, onLongOpen: (transaction) => void long.push(transaction) } });
+    await stand.mustCommit(writer, 'quick');
+    expect(long).toEqual([]);
   });
 
   const phases = protocol === 'auto'

@@ -40,9 +40,9 @@ export const createKafkaEventLog = (options: KafkaEventLogOptions): EventLog => 
   };
 
   return {
-    writer: (transactionalId, { transactionTimeoutMs = TRANSACTION_TIMEOUT_MS } = {}) => {
+    writer: (transactionalId, { transactionTimeoutMs = TRANSACTION_TIMEOUT_MS, commitTimeoutMs, longOpen } = {}) => {
       const writer: TransactionalWriter = new KafkaTransactionalWriter(cluster, {
-        transactionalId, transactionTimeoutMs, protocol: options.transactionProtocol ?? 'auto', onClosed: () => writers.delete(writer),
+        transactionalId, transactionTimeoutMs, commitTimeoutMs, longOpen, protocol: options.transactionProtocol ?? 'auto', onClosed: () => writers.delete(writer),
       });
       writers.add(writer);
       return writer;

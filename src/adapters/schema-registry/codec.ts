@@ -110,7 +110,7 @@ const decodeEvent = (readers: ReaderTable, value: Uint8Array): DecodeOutcome => 
   try {
     return reader.event(asBuffer(value));
   } catch (error) {
-    return { status: 'undecodable', reason: `schema ${header.schemaId}, ${reader.fullName}: ${messageOf(error)}` };
+    return { status: 'undecodable', reason: `schema ${header.schemaId}, ${reader.fullName}: ${messageOf(error)}`, cause: error };
   }
 };
 

@@ -35,6 +35,8 @@ export type LocalPlatformOptions = {
     readonly extraConfig?: Readonly<Record<string, string>>;
     readonly extraListeners?: readonly ExtraListener[];
     readonly jvmFlags?: readonly string[];
+    /** False: it serves as soon as its brokers answer, although a fresh one refuses its first transactions. Default: true. */
+    readonly isProbed?: boolean;
   };
   /** Where `KAFKA_BROKERS`, `SCHEMA_REGISTRY_URL`, `DATABASE_URL` and `CHORUS_RUNTIME` are looked up. Default: the process's. */
   readonly environment?: Readonly<Record<string, string | undefined>>;

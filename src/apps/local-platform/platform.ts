@@ -107,7 +107,8 @@ const startLocked = async (options: LocalPlatformOptions, paths: InstancePaths):
     const { parts, addresses, listeners } = await planParts({ options, paths, state: readState(paths.state) });
     options.onProgress?.(`starting ${parts.map((part) => part.name).join(', ')}`);
     await bringUp(paths, parts, told);
-    if (started.some(({ name }) => name.startsWith('kafka'))) await probeTransaction(addresses.kafka, PROBE_TIMEOUT_MS);
+    const isProbed = options.kafka?.isProbed ?? true;
+    if (isProbed && started.some(({ name }) => name.startsWith('kafka'))) await probeTransaction(addresses.kafka, PROBE_TIMEOUT_MS);
     const extras = (await options.extraProcesses?.(addresses)) ?? [];
     await bringUp(paths, extras.map((extra) => extraPart(extra, paths)), told);
     return { addresses, listeners, started };
@@ -119,7 +120,7 @@ const startLocked = async (options: LocalPlatformOptions, paths: InstancePaths):
 
 /**
  * Starts Kafka, registry and database (or what of them was asked for and the environment does not name), and returns when
- * all serve: for Kafka, when a transaction with offsets has been committed. Parts of the instance that already run are used
+ * all serve: for Kafka, when a transaction with offsets has been committed (unless it is not to be probed). Parts of the instance that already run are used
  * as they are. Fails with a LocalPlatformError of one line, and then nothing it started is left.
  */
 export const startLocalPlatform = async (options: LocalPlatformOptions = {}): Promise<LocalPlatform> => {

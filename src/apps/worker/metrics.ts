@@ -17,6 +17,7 @@ const COUNTERS: Readonly<Record<Exclude<keyof Counters, 'inFlight'>, string>> = 
   sagasCompleted: 'Sagas ended completed',
   sagasFailed: 'Sagas ended failed',
   transactions: 'Transactions committed',
+  longTransactions: 'Transactions open for so long that readers of their partitions waited',
   deadLetters: 'Records put into dead letters',
   takeovers: 'Partitions taken over',
   forgotten: 'Ids of ended sagas forgotten before their time, since there were too many',

@@ -15,7 +15,8 @@ export type DecodeOutcome =
   | DecodedEvent
   /** Fetch it with `learn`, then decode again. */
   | { readonly status: 'unknown-schema'; readonly schemaId: number }
-  | { readonly status: 'undecodable'; readonly reason: string };
+  /** `cause`: what the decoder threw, where it got so far. */
+  | { readonly status: 'undecodable'; readonly reason: string; readonly cause?: unknown };
 
 /**
  * Confluent wire format (magic 0, schema id, Avro body). Encoding and decoding are synchronous; schemas are made known first.

@@ -62,6 +62,25 @@ export type FenceOutcome =
   | { readonly status: 'fenced-others' }
   | { readonly status: 'failed'; readonly message: string };
 
+/** A transaction that was open for long: meanwhile no reader of its partitions came past it. Times in milliseconds. */
+export type LongOpen = {
+  readonly transactionalId: string;
+  /** From its first request on, the end included; the wait for the markers of the one before it counts. */
+  readonly openMs: number;
+  /** Of it, for the end: EndTxn, or the abort. */
+  readonly endMs: number;
+};
+
+/** Bounds of one writer's transactions; times in milliseconds. */
+export type WriterOptions = {
+  /** The broker aborts what is open longer: the bound of a writer that has died. Default 5 s. */
+  readonly transactionTimeoutMs?: number;
+  /** A commit is given up after it: what has no definite answer by then is unknown. Default, and at most, 0.8 of the broker's time-out. */
+  readonly commitTimeoutMs?: number;
+  /** Whom to tell of a transaction that was open for longer; told when it has ended, however it did. */
+  readonly longOpen?: { readonly aboveMs: number; readonly onLongOpen: (transaction: LongOpen) => void };
+};
+
 /** One instance = one transactional id = one transaction at a time. */
 export type TransactionalWriter = {
   /** Sends InitProducerId now: fences every older writer of the id and settles its open transaction. Call it once, first. */
@@ -139,7 +158,7 @@ export type GroupToJoin = {
 
 /** The log as the runtime needs it: read, transact, fence. Two adapters: Kafka, and in memory with Kafka's semantics. */
 export type EventLog = {
-  readonly writer: (transactionalId: string, options?: { readonly transactionTimeoutMs?: number }) => TransactionalWriter;
+  readonly writer: (transactionalId: string, options?: WriterOptions) => TransactionalWriter;
   readonly reader: () => PartitionReader;
   readonly join: (group: GroupToJoin, listener: MembershipListener) => Promise<Membership>;
   /** The group's committed position, waiting for pending transactions of that group (requireStable); null if there is none. */

@@ -1,7 +1,7 @@
 export type {
-  Assignment, CommitOutcome, EventLog, FenceOutcome, GroupToJoin, LogRecord, Membership, MembershipListener, PartitionReader,
+  Assignment, CommitOutcome, EventLog, FenceOutcome, GroupToJoin, LogRecord, LongOpen, Membership, MembershipListener, PartitionReader,
   Position, ReadBatch, ReadError, ReadErrorCode, ReadHandler, RecordToWrite, RefusalCode, Subscription, TopicPartition,
-  Transaction, TransactionalWriter,
+  Transaction, TransactionalWriter, WriterOptions,
 } from './event-log.ts';
 export { partitionKey } from './event-log.ts';
 export type { Cancel, Clock, RandomSource } from './clock.ts';

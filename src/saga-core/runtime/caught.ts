@@ -9,6 +9,18 @@ export const caught = <Answer>(ask: () => Answer): Result<Answer, string> => {
   }
 };
 
+/** What went wrong, and, where something was thrown, that. */
+export type Fault = { readonly reason: string; readonly cause?: unknown };
+
+/** As `caught`, with what was thrown: for whoever tells people of it. */
+export const tried = <Answer>(ask: () => Answer): Result<Answer, Fault> => {
+  try {
+    return ok(ask());
+  } catch (error) {
+    return err({ reason: messageOf(error), cause: error });
+  }
+};
+
 /** It travels in records and headers. */
 const MESSAGE_CHARACTERS_MAX = 2_000;
 

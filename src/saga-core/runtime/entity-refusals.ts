@@ -1,7 +1,7 @@
 import { entityTick } from '#contracts/core';
 import { irreversible, terminal } from '../definition/results.ts';
 import type { LogRecord, RecordToWrite } from '../ports/index.ts';
-import { caught } from './caught.ts';
+import { caught, type Fault } from './caught.ts';
 import { deadLetter, digestOf } from './dead-letters.ts';
 import { callerOf } from './entity-outcome.ts';
 import type { Keyed } from './entity-states.ts';
@@ -31,25 +31,25 @@ export class EntityRefusals {
     this.#options = options;
   }
 
-  refuse(request: Request, reason: string, written: RecordToWrite[]): void {
-    this.#note(request, reason);
-    written.push(this.#letter(request, reason, false));
-    this.#tell(request, reason, written);
+  refuse(request: Request, fault: Fault, written: RecordToWrite[]): void {
+    this.#note(request, fault.reason);
+    written.push(this.#letter(request, fault, false));
+    this.#tell(request, fault.reason, written);
   }
 
   /** The log took in no form what was made of the command, and, so many times, not even this: without the original's bytes, then without a word to the step. */
   refuseAgain(request: Request, reason: string, refusedCount: number): RecordToWrite[] {
     const written: RecordToWrite[] = [];
-    if (refusedCount === 0) this.refuse(request, reason, written);
-    else written.push(this.#letter(request, reason, true));
+    if (refusedCount === 0) this.refuse(request, { reason }, written);
+    else written.push(this.#letter(request, { reason }, true));
     if (refusedCount === 1) this.#tell(request, reason, written);
     if (refusedCount > 1) this.#cannotTell(request, reason);
     return written;
   }
 
-  #letter({ record }: Request, reason: string, isBare: boolean): RecordToWrite {
+  #letter({ record }: Request, fault: Fault, isBare: boolean): RecordToWrite {
     const { environment, participant } = this.#options;
-    return deadLetter(environment, participant, { ...record, isBare }, reason);
+    return deadLetter(environment, participant, { ...record, isBare }, fault);
   }
 
   #note({ record, decoded }: Request, reason: string): void {

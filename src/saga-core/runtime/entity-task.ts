@@ -4,7 +4,7 @@ import type { EntityContext, EntityDecision, EntityDefinition } from '../definit
 import { type DomainEvent, event } from '../definition/results.ts';
 import type { DecodedEvent, LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
-import { caught, messageOf } from './caught.ts';
+import { caught, messageOf, tried } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { deadLettersOf } from './dead-letters.ts';
 import { EntityFollowing } from './entity-following.ts';
@@ -89,7 +89,7 @@ export class EntityTask {
     });
     this.#idle = new IdlePosition({ clock: environment.clock, intervalMs: environment.limits.positionIntervalMs, tell: (offset) => this.#passMarkers(offset) });
     this.#lag = new LazyPosition({ at: this.#commandsAt, clock: environment.clock, intervalMs: environment.limits.positionIntervalMs });
-    this.#writer = environment.log.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
+    this.#writer = environment.writer(transactionalId(names, participant, this.#commandsAt.topic, options.partition));
   }
 
   get isLive(): boolean {
@@ -232,15 +232,15 @@ export class EntityTask {
   /** What is said of one command, or why it is refused: a fault of the handler, or a record that cannot be encoded, leaves the state as it was. */
   #handle(request: Request, isEncodingTried: boolean, written: RecordToWrite[]): void {
     const { record, decoded } = request;
-    if (decoded.status === 'undecodable') return this.#refusals.refuse(request, decoded.reason, written);
+    if (decoded.status === 'undecodable') return this.#refusals.refuse(request, decoded, written);
     const key = keyTextOf(record);
     if (decoded.type === entityTick.name) this.#following.ticked(key);
-    const touched = caught(() => this.#touched(key));
+    const touched = tried(() => this.#touched(key));
     if (!touched.ok) return this.#refusals.refuse(request, touched.fault, written);
     const keyed = touched.value;
     const before = { ...keyed };
     const mark = written.length;
-    const handled = caught(() => {
+    const handled = tried(() => {
       this.#apply(keyed, record, decoded, written);
       if (isEncodingTried) this.#states.record(this.#records, this.#stateAt, keyed);
     });

@@ -10,6 +10,7 @@ import type { SharedDecoding } from './shared-decoding.ts';
 import { SourceTask } from './source-task.ts';
 import { isRefusal, type TaskEnd } from './takeover.ts';
 import { type Counters, DEFAULT_LIMITS, newCounters, SILENT_LOG, type TaskEnvironment, type TaskLimits } from './task-environment.ts';
+import { taskWriters } from './task-writer.ts';
 import { topicNames } from './topics.ts';
 
 /** What a participant runs on in a process: the ports and its limits; times in milliseconds. */
@@ -137,17 +138,19 @@ export class ParticipantHost {
     const options = this.#options;
     const names = topicNames(options.namespace);
     const topics = this.#topics();
+    const { log, clock, logger = SILENT_LOG } = options;
     this.#environment = {
-      log: options.log,
-      reader: options.log.reader(),
+      log,
+      writer: taskWriters({ log, clock, logger, counters: this.#counters, limits: this.#limits }),
+      reader: log.reader(),
       codec: options.codec,
       decoding: this.#decoding,
-      clock: options.clock,
+      clock,
       random: options.random,
       names,
       worker: options.name ?? options.random.id(),
-      logger: options.logger ?? SILENT_LOG,
-      partitionsOf: await loadPartitionCounts(options.log, topicsOf(this.#participant, this.#catalogue.contexts, names)),
+      logger,
+      partitionsOf: await loadPartitionCounts(log, topicsOf(this.#participant, this.#catalogue.contexts, names)),
       counters: this.#counters,
       limits: this.#limits,
       isConfirmedOwner: () => this.#isConfirmedOwner(),
@@ -157,9 +160,9 @@ export class ParticipantHost {
       this.#hasAssignment = true;
       return;
     }
-    this.#joinedAtMs = options.clock.monotonicMillis();
+    this.#joinedAtMs = clock.monotonicMillis();
     await new Promise<void>((resolve, reject) => {
-      options.log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
+      log.join({ group: names.group(this.#participant.name), topics, ...options.membership }, {
         onAssigned: (assignment) => { void this.#onAssigned(assignment).then(resolve, reject); },
         onLost: () => { void this.#onLost(); },
         beforeRejoin: () => this.#onRevoked(),

@@ -1,5 +1,6 @@
 import type { LogRecord, RecordToWrite, TransactionalWriter } from '../ports/index.ts';
 import type { Answers } from './answers.ts';
+import type { Fault } from './caught.ts';
 import type { ChainHead } from './chain.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { deadLetter, deadLettersOf } from './dead-letters.ts';
@@ -50,12 +51,12 @@ export class SagaOutbox {
     if (!entry.isParked) this.#committer.submit({ records, concerns: entry.key, headBefore });
   }
 
-  deadLetter(record: LogRecord, reason: string): void {
+  deadLetter(record: LogRecord, fault: Fault): void {
     if (record.offset < this.#options.positions.committedOffset) return;
     const { environment, participant } = this.#options;
     environment.counters.deadLetters++;
-    environment.logger.error('record goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason });
-    this.#letters.push(deadLetter(environment, participant, record, reason));
+    environment.logger.error('record goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason: fault.reason });
+    this.#letters.push(deadLetter(environment, participant, record, fault));
   }
 
   /** The batch is folded: its dead letters are written with the position that passes it. */

@@ -79,7 +79,7 @@ export class SagaTask {
     this.#timers = new TimerHeap(environment.clock, (keys) => this.#onWake(keys));
     this.#checkpoints = new Checkpoints(this.#records, this.#checkpointsAt);
     this.#positions = new PositionKeeper({ at: this.#at, table: this.#table, checkpoints: this.#checkpoints, clock: environment.clock, limits: environment.limits });
-    this.#writer = environment.log.writer(transactionalId(names, participant, this.#at.topic, options.partition));
+    this.#writer = environment.writer(transactionalId(names, participant, this.#at.topic, options.partition));
     this.#outbox = new SagaOutbox({ environment, participant, group: this.#group, writer: this.#writer, answers: this.#answers, table: this.#table, positions: this.#positions, onDead: (end) => this.#end(end) });
     this.#actions = new SagaActions({
       environment,
@@ -190,7 +190,7 @@ export class SagaTask {
       if (record === undefined || record.value === null) continue;
       const folding = decoding.of(batch.records, at, record.value);
       if (folding.status === 'unknown-schema') return this.#onBatchLearning(batch, at, touched).catch((error: unknown) => this.#end({ code: 'READ_ERROR', message: messageOf(error) }));
-      if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding.reason);
+      if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding);
       else this.#fold(record, folding.record, touched);
     }
     return this.#afterBatch(batch, touched);
@@ -200,7 +200,7 @@ export class SagaTask {
     for (const [at, record] of batch.records.entries()) {
       if (at < from || record.value === null || this.#isOver) continue;
       const folding = await this.#decoding.learning(batch.records, at, record.value);
-      if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding.reason);
+      if (folding.status === 'undecodable') this.#outbox.deadLetter(record, folding);
       else this.#fold(record, folding.record, touched);
     }
     return this.#afterBatch(batch, touched);
@@ -232,7 +232,7 @@ export class SagaTask {
       }
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
-      this.#outbox.deadLetter(record, `${type} cannot be folded: ${messageOf(error)}`);
+      this.#outbox.deadLetter(record, { reason: `${type} cannot be folded: ${messageOf(error)}`, cause: error });
     }
   }
 
@@ -278,7 +278,7 @@ export class SagaTask {
     if (refusal === 'ILLEGAL_TRANSITION' || refusal === 'UNKNOWN_STEP') {
       // An orphan has no instance: its type's initiator answers for it. Where nobody knows what retention has taken, only what comes from now on is judged.
       const isOurs = entry === null ? (this.#isLive || this.#positions.knowsEveryEnd) && saga?.isInitiator === true : entry.instance.saga.isInitiator;
-      if (isOurs) this.#outbox.deadLetter(record, refusal);
+      if (isOurs) this.#outbox.deadLetter(record, { reason: refusal });
     }
   }
 

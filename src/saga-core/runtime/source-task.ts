@@ -2,7 +2,7 @@ import { err } from '#kernel';
 import type { SourceDefinition } from '../definition/entity.ts';
 import type { LogRecord, ReadBatch, RecordToWrite, Subscription, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
-import { caught, messageOf } from './caught.ts';
+import { messageOf, tried } from './caught.ts';
 import { Committer, type OutboxItem } from './committer.ts';
 import { deadLetter, deadLettersOf } from './dead-letters.ts';
 import { IdlePosition } from './idle-position.ts';
@@ -45,7 +45,7 @@ export class SourceTask {
       intervalMs: environment.limits.positionIntervalMs,
       tell: (offset) => this.#committer?.submit({ records: [], concerns: null, position: { ...this.#at, offset, metadata: '' } }),
     });
-    this.#writer = environment.log.writer(transactionalId(environment.names, participant, this.#at.topic, options.partition));
+    this.#writer = environment.writer(transactionalId(environment.names, participant, this.#at.topic, options.partition));
   }
 
   get isLive(): boolean {
@@ -126,13 +126,13 @@ export class SourceTask {
     const { environment, participant, definition } = this.#options;
     const decoded = await decodeLearning(environment.codec, record.value);
     const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8');
-    const mapped = decoded.status === 'undecodable' ? err(decoded.reason) : caught(() => {
+    const mapped = decoded.status === 'undecodable' ? err(decoded) : tried(() => {
       const commands = definition.map({ type: decoded.type, eventId: decoded.envelope.eventId, key, payload: decoded.payload() });
       return commands.map((command, index) => this.#records.command(command, `${decoded.envelope.eventId}/${participant}.${index}`, null));
     });
     if (mapped.ok) return mapped.value;
     environment.counters.deadLetters++;
-    environment.logger.error('fact goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason: mapped.fault });
+    environment.logger.error('fact goes to dead letters', { topic: record.topic, partition: record.partition, offset: record.offset, reason: mapped.fault.reason });
     return [deadLetter(environment, participant, record, mapped.fault)];
   }
 }

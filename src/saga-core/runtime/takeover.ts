@@ -1,6 +1,6 @@
 import { opsPartitionClaimed } from '#contracts/core';
 import { event } from '../definition/results.ts';
-import type { Codec, DecodedEvent, EventLog, LogRecord, RandomSource, ReadError, TopicPartition, TransactionalWriter } from '../ports/index.ts';
+import type { Codec, DecodeOutcome, EventLog, LogRecord, RandomSource, ReadError, TopicPartition, TransactionalWriter } from '../ports/index.ts';
 import { partitionKey } from '../ports/index.ts';
 import { messageOf } from './caught.ts';
 import type { Records } from './records.ts';
@@ -55,7 +55,7 @@ export const fenceAndClaim = async (options: {
  * Decodes one value, fetching its writer's schema first where this process has not met it. Rejects with REGISTRY_UNREACHABLE
  * where nobody can say whether it is readable.
  */
-export const decodeLearning = async (codec: Codec, value: Uint8Array): Promise<DecodedEvent | { readonly status: 'undecodable'; readonly reason: string }> => {
+export const decodeLearning = async (codec: Codec, value: Uint8Array): Promise<Exclude<DecodeOutcome, { readonly status: 'unknown-schema' }>> => {
   const first = codec.decode(value);
   if (first.status !== 'unknown-schema') return first;
   try {
@@ -63,7 +63,7 @@ export const decodeLearning = async (codec: Codec, value: Uint8Array): Promise<D
   } catch (error) {
     // A registry that is out of reach says nothing about the record: it is read again later.
     if (codeOf(error) === 'REGISTRY_UNREACHABLE') throw error;
-    return { status: 'undecodable', reason: `schema ${first.schemaId}: ${messageOf(error)}` };
+    return { status: 'undecodable', reason: `schema ${first.schemaId}: ${messageOf(error)}`, cause: error };
   }
   const second = codec.decode(value);
   return second.status === 'unknown-schema' ? { status: 'undecodable', reason: `schema ${first.schemaId} stays unknown` } : second;

@@ -37,7 +37,7 @@ const askCoordinator = <Answer>(context: TransactionContext, target: Target<Answ
     attempt: async () => {
       const reached = await reachCoordinator(context, target, deadlineMs);
       if ('kind' in reached) return reached;
-      context.broker.mayHaveOpen = true;
+      context.broker.openSinceMs ??= performance.now();
       return target.judge(await reached.connection.send(target.request, context.attemptTimeoutMs(deadlineMs)));
     },
   });

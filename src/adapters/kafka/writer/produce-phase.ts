@@ -149,7 +149,7 @@ const sendToLeader = async (context: TransactionContext, target: Target, round: 
   const request = produce(context.protocol.produce, context.identity.transactionalId, { batches, timeoutMs: Math.ceil(timeoutMs) });
   let answer: ProduceAnswer;
   try {
-    context.broker.mayHaveOpen = true;
+    context.broker.openSinceMs ??= performance.now();
     answer = await connection.send(request, timeoutMs);
   } catch (thrown) {
     if (!isLostAnswer(thrown)) {

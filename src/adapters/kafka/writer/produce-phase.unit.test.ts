@@ -28,7 +28,7 @@ const run = async (isV2: boolean, script: readonly Scripted[], limitMs = 10_000)
     produceConnections: { to: () => Promise.resolve({ send }) },
     protocol: { isV2, produce: 11 }, identity: { transactionalId: 'id', producerId: 1, epoch: 0 },
     sequences: new Map(), lastOffsets: new Map(), deadlineMs, abortDeadlineMs: deadlineMs,
-    attemptTimeoutMs: () => 100, isOver: () => false, onThrottled: () => undefined, broker: { mayHaveOpen: false },
+    attemptTimeoutMs: () => 100, isOver: () => false, onThrottled: () => undefined, broker: { openSinceMs: null, endSinceMs: null },
   } as unknown as TransactionContext;
   const records = [0, 1].map((partition) => ({ topic: 't', partition, key: null, value: Buffer.from('x'), headers: {}, timestampMs: 0 }));
   return { end: await producePhase(context, chunksByPartition(records), new Map()), sequences: context.sequences, sentCount: round };

@@ -25,6 +25,9 @@ export type TransactionContext = {
   readonly isOver: () => boolean;
   /** A broker's quota is used up: it reads no more from this connection for that long. */
   readonly onThrottled: (nodeId: number, throttleTimeMs: number) => void;
-  /** Whether the broker may have a transaction open: then a refusal ends in an abort. */
-  readonly broker: { mayHaveOpen: boolean };
+  /**
+   * Monotonic. Since when the broker may have a transaction open, in which case a refusal ends in an abort; and since when its end is
+   * asked for. Null: not so.
+   */
+  readonly broker: { openSinceMs: number | null; endSinceMs: number | null };
 };

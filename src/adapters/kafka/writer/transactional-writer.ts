@@ -1,5 +1,5 @@
 import { invariant } from '#kernel';
-import type { CommitOutcome, FenceOutcome, Transaction, TransactionalWriter } from '#saga-core/ports';
+import type { CommitOutcome, FenceOutcome, Transaction, TransactionalWriter, WriterOptions } from '#saga-core/ports';
 import type { ClusterView } from '../cluster.ts';
 import { CODE, codeName } from '../error-codes.ts';
 import { isLostAnswer, reasonOf } from '../errors.ts';
@@ -15,19 +15,21 @@ import type { TransactionContext } from './transaction-context.ts';
 import { judge } from './verdict.ts';
 import { WriterConnections } from './writer-connections.ts';
 
-export type WriterOptions = {
+export type KafkaWriterOptions = {
   readonly transactionalId: string;
   readonly transactionTimeoutMs: number;
+  readonly commitTimeoutMs: number | undefined;
+  readonly longOpen: WriterOptions['longOpen'] | undefined;
   readonly protocol: 'auto' | 'classic';
   readonly onClosed: () => void;
 };
 
 /** A commit gives up before the coordinator would: after that the end of the transaction is no longer ours. */
 const DEADLINE_SHARE = 0.8;
-/** What was refused at the deadline still has time for its abort. */
-const ABORT_DEADLINE_SHARE = 0.95;
-/** Three attempts fit below the deadline. */
-const ATTEMPT_SHARE = 0.26;
+/** What was refused at the deadline still has so much of the transaction time-out for its abort. */
+const ABORT_SHARE = 0.15;
+/** Of the commit's time: three attempts fit below the deadline. */
+const ATTEMPT_SHARE = 0.325;
 const FENCE_DEADLINE_MS = 30_000;
 const FENCE_ATTEMPT_TIMEOUT_MS = 2_000;
 /** Brokers ask for seconds; a longer wish is not honoured. */
@@ -49,7 +51,7 @@ type State =
  */
 export class KafkaTransactionalWriter implements TransactionalWriter {
   readonly #cluster: ClusterView;
-  readonly #options: WriterOptions;
+  readonly #options: KafkaWriterOptions;
   readonly #connections: WriterConnections;
   /** Classic transactions send offsets beside a Produce: a connection that a quota mutes must not delay them past their end. */
   readonly #produceConnections: WriterConnections;
@@ -61,7 +63,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   #isClosing = false;
   #throttledUntilMs = 0;
 
-  constructor(cluster: ClusterView, options: WriterOptions) {
+  constructor(cluster: ClusterView, options: KafkaWriterOptions) {
     this.#cluster = cluster;
     this.#options = options;
     this.#connections = new WriterConnections(cluster);
@@ -150,6 +152,14 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     invariant(protocol !== undefined, 'commit() before fence()');
     if (!(await this.#throttleOver())) return { status: 'not-committed', code: 'REFUSED', message: `writer ${this.#options.transactionalId} was closed while a quota of the broker was waited for` };
     const context = this.#context(protocol);
+    try {
+      return await this.#transact(context, transaction);
+    } finally {
+      this.#tellIfLong(context);
+    }
+  }
+
+  async #transact(context: TransactionContext, transaction: Transaction): Promise<CommitOutcome> {
     const baseOffsets = new Map<string, number>();
     const partitions = chunksByPartition(transaction.records);
     const body = await this.#body(context, { transaction, partitions }, baseOffsets);
@@ -157,7 +167,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     if (body.kind === 'doubt') return { status: 'unknown', message: body.message };
     if (body.kind === 'refused') {
       const refusal: Refusal = { status: 'not-committed', code: body.code, message: body.message };
-      return context.broker.mayHaveOpen ? await this.#abort(context, refusal) : refusal;
+      return context.broker.openSinceMs === null ? refusal : await this.#abort(context, refusal);
     }
     const ended = await this.#end(context, 'commit');
     switch (ended.kind) {
@@ -193,7 +203,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     ]);
     const addEnd = gravest(added);
     // Nothing was added: an abort would be refused with INVALID_TXN_STATE, and leave doubt where there is none.
-    if (added.every((each) => each.kind === 'refused' && each.afterLoss !== true)) context.broker.mayHaveOpen = false;
+    if (added.every((each) => each.kind === 'refused' && each.afterLoss !== true)) context.broker.openSinceMs = null;
     if (addEnd.kind !== 'done') return addEnd;
     return gravest(await Promise.all([writeRecords(), hasOffsets ? commitOffsets(context, positions) : DONE_END]));
   }
@@ -206,10 +216,19 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   }
 
   async #end(context: TransactionContext, verdict: 'commit' | 'abort'): Promise<ExchangeEnd> {
+    context.broker.endSinceMs ??= performance.now();
     return await end(context, verdict, (next) => {
       this.#producer = next;
       this.#sequences.clear();
     });
+  }
+
+  /** A transaction in doubt stays open until its successor's fence, which no longer is this writer's to see. */
+  #tellIfLong({ broker: { openSinceMs, endSinceMs } }: TransactionContext): void {
+    const { longOpen, transactionalId } = this.#options;
+    if (longOpen === undefined || openSinceMs === null) return;
+    const nowMs = performance.now();
+    if (nowMs - openSinceMs > longOpen.aboveMs) longOpen.onLongOpen({ transactionalId, openMs: nowMs - openSinceMs, endMs: endSinceMs === null ? 0 : nowMs - endSinceMs });
   }
 
   /**
@@ -227,13 +246,14 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   }
 
   #context(protocol: TransactionProtocol): TransactionContext {
-    const { transactionalId, transactionTimeoutMs } = this.#options;
-    const attemptMs = transactionTimeoutMs * ATTEMPT_SHARE;
-    const startedAtMs = performance.now();
+    const { transactionalId, transactionTimeoutMs, commitTimeoutMs = Infinity } = this.#options;
+    const commitMs = Math.min(commitTimeoutMs, transactionTimeoutMs * DEADLINE_SHARE);
+    const attemptMs = commitMs * ATTEMPT_SHARE;
+    const deadlineMs = performance.now() + commitMs;
     const produceConnections = protocol.isV2 ? this.#connections : this.#produceConnections;
     return {
-      cluster: this.#cluster, connections: this.#connections, produceConnections, protocol, broker: { mayHaveOpen: false },
-      deadlineMs: startedAtMs + transactionTimeoutMs * DEADLINE_SHARE, abortDeadlineMs: startedAtMs + transactionTimeoutMs * ABORT_DEADLINE_SHARE,
+      cluster: this.#cluster, connections: this.#connections, produceConnections, protocol, broker: { openSinceMs: null, endSinceMs: null },
+      deadlineMs, abortDeadlineMs: deadlineMs + transactionTimeoutMs * ABORT_SHARE,
       identity: { transactionalId, ...this.#producer },
       sequences: this.#sequences, lastOffsets: this.#lastOffsets,
       attemptTimeoutMs: (deadlineMs) => Math.max(1, Math.min(attemptMs, deadlineMs - performance.now())),

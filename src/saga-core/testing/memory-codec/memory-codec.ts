@@ -139,7 +139,7 @@ export const createMemoryCodec = (options: MemoryCodecOptions = {}): Codec => {
       const envelope = erase<Envelope>(fromBytes(parts.envelope));
       return { status: 'decoded', type: type.name, envelope, payload: () => (payload ??= { value: read(type, parts.payload) }).value };
     } catch (error) {
-      return { status: 'undecodable', reason: `${type.name}: envelope: ${messageOf(error)}` };
+      return { status: 'undecodable', reason: `${type.name}: envelope: ${messageOf(error)}`, cause: error };
     }
   };
   return {

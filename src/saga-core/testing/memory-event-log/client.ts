@@ -40,9 +40,9 @@ export const createMemoryClient = (broker: Broker, process: SimulatedProcess): E
       return log === null ? { error: `topic ${partition.topic} has no partition ${partition.partition}` } : { value: read(log) };
     });
   return {
-    writer: (transactionalId, { transactionTimeoutMs = TRANSACTION_TIMEOUT_MS } = {}) => {
+    writer: (transactionalId, { transactionTimeoutMs = TRANSACTION_TIMEOUT_MS, commitTimeoutMs, longOpen } = {}) => {
       assertOpen();
-      const writer = createMemoryWriter({ broker, process, transactionalId, transactionTimeoutMs });
+      const writer = createMemoryWriter({ broker, process, transactionalId, transactionTimeoutMs, commitTimeoutMs, longOpen });
       writers.add(writer);
       return writer;
     },

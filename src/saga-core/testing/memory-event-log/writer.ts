@@ -1,4 +1,4 @@
-import { type CommitOutcome, type FenceOutcome, partitionKey, type RecordToWrite, type Transaction, type TransactionalWriter } from '#saga-core/ports';
+import { type CommitOutcome, type FenceOutcome, partitionKey, type RecordToWrite, type Transaction, type TransactionalWriter, type WriterOptions as PortOptions } from '#saga-core/ports';
 import { refusalOf, type Refusal } from './admission.ts';
 import type { Broker } from './broker.ts';
 import type { RequestKind } from './faults.ts';
@@ -10,6 +10,8 @@ export type WriterOptions = {
   readonly process: SimulatedProcess;
   readonly transactionalId: string;
   readonly transactionTimeoutMs: number;
+  readonly commitTimeoutMs?: number | undefined;
+  readonly longOpen?: PortOptions['longOpen'] | undefined;
 };
 
 type Refused = { readonly code: 'REFUSED'; readonly refusal: Refusal };
@@ -96,8 +98,9 @@ type Session = { current: ProducerSession };
 const createTransact = (options: WriterOptions) => {
   const requests = createRequests(options);
   const unknown = (what: string): CommitOutcome => ({ status: 'unknown', message: `${options.transactionalId}: no definite answer to ${what}; fence and fold again` });
-  return async (session: Session, transaction: Transaction): Promise<CommitOutcome> => {
-    const deadlineMs = options.process.clock.monotonicMillis() + options.transactionTimeoutMs * DEADLINE_SHARE;
+  const now = (): number => options.process.clock.monotonicMillis();
+  return async (session: Session, transaction: Transaction, times: { endSinceMs: number | null }): Promise<CommitOutcome> => {
+    const deadlineMs = now() + Math.min(options.commitTimeoutMs ?? Infinity, options.transactionTimeoutMs * DEADLINE_SHARE);
     const batches = byPartition(transaction.records);
     const positions = transaction.positions === undefined ? null : await requests.addPositions(session.current, transaction.positions, deadlineMs);
     // After a refusal nothing more is sent; a produce under way is awaited, since one behind an abort would hang.
@@ -110,12 +113,19 @@ const createTransact = (options: WriterOptions) => {
     const refused = all.find((answer) => answer.code === 'REFUSED');
     const isBegun = all.some((answer) => answer.code === 'NONE');
     if (refused !== undefined && !isBegun) return { status: 'not-committed', ...refused.refusal };
+    times.endSinceMs = now();
     const end = await requests.end(session.current, refused === undefined ? 'commit' : 'abort', deadlineMs);
     if (end.code === 'FENCED') return fencedOutcome(options.transactionalId);
     if (end.code !== 'NONE') return unknown('EndTxn');
     session.current = end.value;
     return refused === undefined ? committed(batches, answers) : { status: 'not-committed', ...refused.refusal };
   };
+};
+
+const tellIfLong = ({ longOpen, transactionalId, process }: WriterOptions, openSinceMs: number, endSinceMs: number | null): void => {
+  const nowMs = process.clock.monotonicMillis();
+  if (longOpen === undefined || nowMs - openSinceMs <= longOpen.aboveMs) return;
+  longOpen.onLongOpen({ transactionalId, openMs: nowMs - openSinceMs, endMs: endSinceMs === null ? 0 : nowMs - endSinceMs });
 };
 
 /** One transactional id on one simulated process. */
@@ -140,9 +150,12 @@ export const createMemoryWriter = (options: WriterOptions): TransactionalWriter 
     if (grave !== null) return grave;
     if (session === null) throw new Error(`${transactionalId}: fence() must come before commit()`);
     if (transaction.records.length === 0 && (transaction.positions?.offsets.length ?? 0) === 0) return { status: 'committed', baseOffsets: new Map() };
-    const sending = transact(session, transaction);
+    const openSinceMs = process.clock.monotonicMillis();
+    const times: { endSinceMs: number | null } = { endSinceMs: null };
+    const sending = transact(session, transaction, times);
     underWay = sending;
     const outcome = await sending;
+    tellIfLong(options, openSinceMs, times.endSinceMs);
     if (outcome.status === 'fenced' || outcome.status === 'unknown') grave = outcome;
     return outcome;
   };
