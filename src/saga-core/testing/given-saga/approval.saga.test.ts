@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { compensated, completed, defineEvent, defineParticipant, defineSaga, event, implementAwait, implementEffect, initiate, none, R3, sagaSignalled, undo } from '#saga-core';
+import { compensated, completed, defineEvent, defineParticipant, defineSaga, event, implementAwait, implementEffect, initiate, none, R3, requireCompensation, sagaSignalled, signalOf, undo } from '#saga-core';
 import { givenSaga } from '#saga-core/testing';
 
 // An expense: money is set aside, a manager has an hour to approve, then it is paid.
 const asked = defineEvent('expenses.expense.asked', { purpose: 'string', amount: 'decimal' });
 const reserved = defineEvent('expenses.amount.reserved', { amount: 'decimal' });
+const answered = defineEvent('expenses.manager.answered', { manager: 'string', isGranted: 'boolean' });
 const approved = defineEvent('expenses.expense.approved', { by: 'string' });
 const paid = defineEvent('expenses.expense.paid', { receipt: 'string' });
 const HOUR_MS = 3_600_000;
@@ -19,10 +20,10 @@ const expense = defineSaga({
   },
 });
 
-/** The bank, as the test's participants see it. */
+// The bank, and the participants that call it.
 const bank = () => ({ reservations: 0, payments: new Set<string>() });
 
-const participantsOf = ({ bank: at }: { readonly bank: ReturnType<typeof bank> }) => [
+const participantsOf = (at: ReturnType<typeof bank>) => [
   defineParticipant({
     name: 'accounts', initiates: [initiate(expense)], steps: [
       implementEffect(expense, 'reserve', {
@@ -34,17 +35,25 @@ const participantsOf = ({ bank: at }: { readonly bank: ReturnType<typeof bank> }
   }),
   defineParticipant({
     name: 'managers', steps: [
-      implementAwait(expense, 'await_approval', { initial: false, fold: () => true, verdict: (isApproved) => (isApproved ? completed(event(approved, { by: 'somebody' })) : null) }),
+      implementAwait(expense, 'await_approval', {
+        initial: null,
+        fold: (_before: Uint8Array | null, fact) => signalOf(fact)?.payload ?? null,
+        verdict: (payload, { read }) => {
+          const answer = read(answered, payload);
+          if (answer === null) return null;
+          return answer.isGranted ? completed(event(approved, { by: answer.manager })) : requireCompensation(`refused by ${answer.manager}`);
+        },
+      }),
     ],
   }),
 ];
 
 test('an approved expense is paid', async () => {
   const at = bank();
-  const world = await givenSaga({ participants: participantsOf({ bank: at }) });
+  const world = await givenSaga({ participants: participantsOf(at) });
   const saga = await world.start(expense, { purpose: 'a desk', amount: '300.00' });
   await saga.until('expenses.amount.reserved reserve');
-  await saga.signalled('approved');
+  await saga.signalled('answer', event(answered, { manager: 'Mia', isGranted: true }));
   expect(await saga.ended()).toMatchObject({ status: 'COMPLETED', result: { receipt: 'receipt-1' } });
   expect(saga.events()).toEqual([
     'expenses.expense.asked', 'SagaStarted', 'expenses.amount.reserved reserve', 'SagaSignalled', 'expenses.expense.approved await_approval', 'expenses.expense.paid pay', 'SagaCompleted',
@@ -52,9 +61,19 @@ test('an approved expense is paid', async () => {
   expect(world.violations()).toEqual([]);
 });
 
-test('an expense that nobody approves within the hour gives back what was set aside', async () => {
+test('a refused one gives back what was set aside', async () => {
   const at = bank();
-  const world = await givenSaga({ participants: participantsOf({ bank: at }) });
+  const world = await givenSaga({ participants: participantsOf(at) });
+  const saga = await world.start(expense, { purpose: 'a yacht', amount: '300000.00' });
+  await saga.signalled('answer', event(answered, { manager: 'Mia', isGranted: false }));
+  expect(await saga.ended()).toMatchObject({ status: 'FAILED', reason: 'refused by Mia', result: null });
+  expect(saga.events()).toContain('CompensationCompleted reserve');
+  expect(at).toEqual({ reservations: 0, payments: new Set() });
+});
+
+test('so does one that nobody answers within the hour', async () => {
+  const at = bank();
+  const world = await givenSaga({ participants: participantsOf(at) });
   const saga = await world.start(expense, { purpose: 'a desk', amount: '300.00' });
   await world.after(HOUR_MS - 1_000);
   expect([saga.status, at.reservations]).toEqual(['RUNNING', 1]);
@@ -64,11 +83,11 @@ test('an expense that nobody approves within the hour gives back what was set as
 
 test('an approval that comes while the accounts are down is paid once they are back', async () => {
   const at = bank();
-  const world = await givenSaga({ participants: participantsOf({ bank: at }) });
+  const world = await givenSaga({ participants: participantsOf(at) });
   const saga = await world.start(expense, { purpose: 'a desk', amount: '300.00' });
   await saga.until('expenses.amount.reserved reserve');
   world.crash('accounts');
-  await saga.signalled('approved');
+  await saga.signalled('answer', event(answered, { manager: 'Mia', isGranted: true }));
   await saga.until('expenses.expense.approved await_approval');
   await world.restart('accounts');
   expect(await saga.ended()).toMatchObject({ status: 'COMPLETED' });
