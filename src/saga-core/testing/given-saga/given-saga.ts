@@ -34,7 +34,7 @@ export type SagaUnderTest<Definition extends SagaShape = SagaShape> = {
 
 /** Participants at work, each in a process of its own, in time that passes only when the test lets it. */
 export type SagaWorld = {
-  /** A client starts an instance: resolves when its start is committed, before anybody has read it. */
+  /** A client starts an instance: resolves when its start can be read, before its initiator has answered it. */
   readonly start: <Definition extends SagaShape>(definition: Definition, input: StartOf<Definition>, options?: { readonly id?: string }) => Promise<SagaUnderTest<Definition>>;
   /** An instance that something else starts, or has started. */
   readonly saga: <Definition extends SagaShape>(definition: Definition, correlationId: string) => SagaUnderTest<Definition>;
@@ -46,6 +46,10 @@ export type SagaWorld = {
   readonly crash: (participant: string) => void;
   /** The participant in a new process; resolves when it has taken over what the old one left, which takes the group's session. */
   readonly restart: (participant: string) => Promise<void>;
+  /** The participant's worker, and its process, which can also be paused and go on as a zombie. */
+  readonly workerOf: (participant: string) => StageWorker;
+  /** Every record of every saga topic, in the order of the log. */
+  readonly records: () => readonly AuditedRecord[];
   /** What the records break of the runtime's invariants: I1 to I4, I6, I8 and I10, chains and writers. Instances may still be open. */
   readonly violations: () => readonly Violation[];
   /** What participants' workers have said, oldest first. */
@@ -89,7 +93,10 @@ class World implements SagaWorld {
   }
 
   async start<Definition extends SagaShape>(definition: Definition, input: StartOf<Definition>, options: { readonly id?: string } = {}): Promise<SagaUnderTest<Definition>> {
-    return this.#underTest(definition, await this.stage.settled(this.#client.start(definition, input, options)));
+    const saga = this.#underTest(definition, await this.stage.settled(this.#client.start(definition, input, options)));
+    // A commit is answered before its marker lies in the partition: until then nobody can read the start.
+    await this.until(() => saga.records().length > 0);
+    return saga;
   }
 
   saga<Definition extends SagaShape>(definition: Definition, correlationId: string): SagaUnderTest<Definition> {
@@ -97,7 +104,7 @@ class World implements SagaWorld {
   }
 
   #underTest<Definition extends SagaShape>(definition: Definition, handle: SagaHandle<ResultOf<Definition>>): SagaUnderTest<Definition> {
-    return new Instance({ definition, handle, stage: this.stage, client: this.#client, records: () => this.#records(), statusOf: createObserver(this.#definitions) });
+    return new Instance({ definition, handle, stage: this.stage, client: this.#client, records: () => this.records(), statusOf: createObserver(this.#definitions) });
   }
 
   async after(durationMs: number): Promise<void> {
@@ -108,27 +115,33 @@ class World implements SagaWorld {
     if (!(await this.clock.runUntil(condition, limitMs))) throw new Error(`the condition does not hold within ${limitMs} ms`);
   }
 
-  crash(participant: string): void {
+  workerOf(participant: string): StageWorker {
     const running = this.#workers.get(participant);
     if (running === undefined) throw new Error(`participant ${participant} does not run; there are ${[...this.#workers.keys()].join(', ')}`);
+    return running;
+  }
+
+  crash(participant: string): void {
+    this.workerOf(participant).process.kill();
     this.#workers.delete(participant);
-    running.process.kill();
   }
 
   async restart(participant: string): Promise<void> {
+    const given = this.#participants.find(({ name }) => name === participant);
+    if (given === undefined) throw new Error(`participant ${participant} is not given; there are ${this.#participants.map(({ name }) => name).join(', ')}`);
     this.#workers.get(participant)?.process.kill();
-    this.#workers.set(participant, await this.stage.start({ participants: this.#participants.filter(({ name }) => name === participant) }));
+    this.#workers.set(participant, await this.stage.start({ participants: [given] }));
   }
 
   violations(): readonly Violation[] {
     const elsewhere = new Set(this.stage.cluster.topicNames().flatMap((topic) => this.stage.audited(topic)).map(({ envelope }) => envelope.eventId));
-    return verifyRecords(this.#records(), {
+    return verifyRecords(this.records(), {
       definitions: (type, version) => this.#definitions.find((definition) => definition.type === type && definition.version === version),
       isKnownElsewhere: (eventId) => elsewhere.has(eventId),
     }).violations;
   }
 
-  #records(): readonly AuditedRecord[] {
+  records(): readonly AuditedRecord[] {
     return [...new Set(this.#definitions.map(({ context }) => this.stage.names.saga(context)))].flatMap((topic) => this.stage.audited(topic));
   }
 }
