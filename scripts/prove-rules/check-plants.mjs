@@ -70,6 +70,10 @@ export const CHECK_PLANTS = {
     [{ 'CONTRIBUTING.md': '```\nbin/gone up\n```\n' }, 'there is no bin/gone'],
   ],
   'every link leads somewhere': [[{ 'README.md': 'See [this](docs/gone.md).\n' }, 'docs/gone.md leads nowhere']],
+  'what a page calls the text of a file is that': [
+    [{ 'docs/example.md': '<!-- the text of src/kernel/index.ts -->\n```ts\nexport const old = 1;\n```\n' }, 'docs/example.md: the example is not the text of src/kernel/index.ts'],
+    [{ 'docs/example.md': '<!-- the text of src/gone.ts -->\n```ts\n```\n' }, 'not the text of src/gone.ts'],
+  ],
   'the pages at the root are there': [[{ 'LICENSE': null }, 'LICENSE: is missing'], [{ 'SECURITY.md': null }, 'SECURITY.md: is missing']],
   'compiler and linter hold the same pure zones': [
     [{ 'tsconfig.pure.json': '{ "include": ["src/kernel/**/*.ts", "src/extra/**/*.ts"] }\n' }, 'eslint.config.mjs forgets the pure zone src/extra'],

@@ -1,5 +1,5 @@
 // Front door of saga-core: what an author of sagas, participants and entities meets.
-export { brokerObservationRecorded, type DataType, dataType, type EventType, eventType, type PayloadOf, sagaSignalled } from '#contracts/core';
+export { brokerObservationRecorded, type DataType, dataType, type EventType, eventType, type PayloadOf, sagaSignalled, type SagaSignalled } from '#contracts/core';
 export { type After, type Compensation, type ForEach, NO_RETRY, none, type OutputType, R3, type RetryPolicy, type StepDefinition, undo, type Watch } from './definition/step.ts';
 export type { Ending, Listing, NumbersInside, OutputOf, Outputs, Predicate, ResultOf, SagaDefinition, SagaShape, StartOf, StepName } from './definition/saga.ts';
 export { defineEvent, type FieldKind } from './definition/define-event.ts';
@@ -15,6 +15,7 @@ export {
 } from './definition/results.ts';
 export type { FailureView, SagaContext, StepLimits } from './definition/context.ts';
 export type { AbortSignalLike, AwaitHandler, ChildHandler, ChildTrigger, EffectHandler, Endings, EntityStepHandler, Fact, Heard, StepImplementation, WatchHandler } from './definition/handlers.ts';
+export { signalOf } from './definition/signal.ts';
 export {
   type AddressedEvent, type CommandHandler, defineEntity, defineSource, type EntityContext, type EntityDecision, type EntityDefinition,
   type FactEvent, type Hands, type Held, on, type SagaRef, type SourceDefinition,

@@ -43,6 +43,11 @@ test('the example compiles against the package’s types', async () => {
   await expect(run(process.execPath, [module('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'], { cwd: folder })).resolves.toMatchObject({ stdout: '' });
 }, TIMEOUT_MS);
 
+test('the example’s own test runs without any platform', async () => {
+  const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', 'test.ts'], { cwd: folder, env: { ...process.env, NODE_OPTIONS: '' }, timeout: TIMEOUT_MS });
+  expect(stdout).toMatch(/^# pass 3$/m);
+}, TIMEOUT_MS);
+
 test('the example runs: one trip completes, one fails and gives back what it took, last step first', async () => {
   const { kafka, registry } = await sharedPlatform();
   const env = { ...process.env, NODE_OPTIONS: '', KAFKA_BROKERS: kafka.join(','), SCHEMA_REGISTRY_URL: registry, CHORUS_NAMESPACE: namespace };

@@ -1,15 +1,10 @@
-import {
-  brokerObservationRecorded, childSagaEnded, compensationCompleted, compensationFailed, compensationRequested, type Envelope, entityPosition, entityState, entityTick, instanceCheckpoint, instanceParked,
-  opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
-} from '#contracts/core';
-import { type DataType, defineEvent, type EventType, type ParticipantDefinition, type SagaDefinition } from '#saga-core';
-import type { Codec, EventLog, LogRecord, RecordToWrite } from '#saga-core/ports';
-import { createClient, createWorker, EMPTY_ENVELOPE, type SagaClient, type TaskLimits, topicNames, topicsOf, type Worker } from '#saga-core/runtime';
-import {
-  createMemoryCluster, createMemoryCodec, createMemorySchemaRegistry, createSimulatedClock, createSimulatedRandom, type FaultPlan, type MemoryCluster, type SimulatedProcess,
-} from '#saga-core/testing';
+import { opsPartitionClaimed, type Envelope } from '#contracts/core';
+import { defineEvent, type EventType, type SagaDefinition } from '#saga-core';
+import type { Codec, LogRecord, RecordToWrite } from '#saga-core/ports';
+import { EMPTY_ENVELOPE, type SagaClient, topicNames, topicsOf } from '#saga-core/runtime';
+import { createSimulatedRandom, type LaunchOptions, lineOf, type LogLine, MemoryStage, type MemoryStageOptions, type StageWorker } from '#saga-core/testing';
 
-// Participants of a test's own on the in-memory log, in simulated time: one partition, so that one task folds all.
+// The runtime's own tests: participants on the in-memory log, in simulated time, on one partition, so that one task folds all.
 
 export const CONTEXT = 'stage';
 export const NAMESPACE = 'test';
@@ -21,114 +16,87 @@ export const told = defineEvent('stage.told', { text: 'string' });
 export const asked = defineEvent('stage.asked', { text: 'string' });
 export const withdrawn = defineEvent('stage.withdrawn', { text: 'string' });
 
-const CORE_TYPES = [
-  brokerObservationRecorded, childSagaEnded, compensationCompleted, compensationFailed, compensationRequested, entityPosition, entityState, entityTick, instanceCheckpoint, instanceParked,
-  opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
-];
-const START_MILLIS = Date.UTC(2026, 0, 5, 14, 30);
-const READY_LIMIT_MS = 30_000;
-
 export type Seen = { readonly offset: number; readonly type: string; readonly envelope: Envelope; readonly payload: Readonly<Record<string, unknown>> };
-export type StageOptions = {
-  readonly participants: readonly ParticipantDefinition[];
-  readonly types?: readonly (EventType<unknown> | DataType<unknown>)[];
-  readonly faults?: FaultPlan;
-  /** By topic: bytes of one record that the broker takes. */
-  readonly recordBytesMax?: Readonly<Record<string, number>>;
-  readonly codecBytesMax?: number;
-};
-export type StageWorker = { readonly worker: Worker; readonly process: SimulatedProcess; readonly started: Promise<void> };
+export type StageOptions = Pick<MemoryStageOptions, 'participants' | 'types' | 'faults' | 'recordBytesMax' | 'codecBytesMax'>;
 
 export class RuntimeStage {
-  readonly clock = createSimulatedClock({ nowMillis: START_MILLIS });
-  readonly registry = createMemorySchemaRegistry();
-  readonly cluster: MemoryCluster;
-  readonly errors: string[] = [];
-  readonly warnings: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
-  readonly #random = createSimulatedRandom(1);
-  readonly #options: StageOptions;
-  #codec: Codec | null = null;
+  readonly #stage: MemoryStage;
+  readonly #random = createSimulatedRandom(2);
   #number = 0;
 
-  private constructor(options: StageOptions) {
-    this.#options = options;
-    this.cluster = createMemoryCluster({ clock: this.clock, random: this.#random.fork('cluster'), ...(options.faults === undefined ? {} : { faults: options.faults }) });
+  private constructor(stage: MemoryStage) {
+    this.#stage = stage;
   }
 
   static async open(options: StageOptions): Promise<RuntimeStage> {
-    const stage = new RuntimeStage(options);
-    for (const topic of new Set(options.participants.flatMap((participant) => topicsOf(participant, [CONTEXT], names)))) {
-      const bytes = options.recordBytesMax?.[topic];
-      stage.cluster.createTopic({ name: topic, partitionCount: 1, cleanup: topic.endsWith('.state') || topic.includes('.checkpoints.') ? 'compact' : 'delete', ...(bytes === undefined ? {} : { recordBytesMax: bytes }) });
+    const stage = await MemoryStage.open({ ...options, namespace: NAMESPACE, types: [begun, told, asked, withdrawn, ...(options.types ?? [])] });
+    // The context's topics, for participants too that own no step.
+    for (const name of new Set(options.participants.flatMap((participant) => topicsOf(participant, [CONTEXT], names)))) {
+      if (!stage.cluster.topicNames().includes(name)) stage.cluster.createTopic({ name, partitionCount: 1, cleanup: name.includes('.checkpoints.') ? 'compact' : 'delete' });
     }
-    stage.#codec = await stage.newCodec();
-    return stage;
+    return new RuntimeStage(stage);
   }
 
-  /** Of a process that knows every type but those of `unknown`. */
-  async newCodec(unknown: StageOptions['types'] = []): Promise<Codec> {
-    const codec = createMemoryCodec({ registry: this.registry, ...(this.#options.codecBytesMax === undefined ? {} : { recordBytesMax: this.#options.codecBytesMax }) });
-    await codec.prepare([...CORE_TYPES, begun, told, asked, withdrawn, ...(this.#options.types ?? []).filter((type) => !unknown.includes(type))]);
-    return codec;
+  get clock(): MemoryStage['clock'] {
+    return this.#stage.clock;
+  }
+
+  get registry(): MemoryStage['registry'] {
+    return this.#stage.registry;
+  }
+
+  get cluster(): MemoryStage['cluster'] {
+    return this.#stage.cluster;
   }
 
   get codec(): Codec {
-    if (this.#codec === null) throw new Error('open the stage first');
-    return this.#codec;
+    return this.#stage.codec;
+  }
+
+  /** Of a process that knows every type but those of `unknown`. */
+  newCodec(unknown: StageOptions['types'] = []): Promise<Codec> {
+    return this.#stage.newCodec(unknown);
+  }
+
+  /** What workers have said, message and fields, in errors. */
+  get errors(): readonly string[] {
+    return this.#stage.lines.filter(({ level }) => level === 'error').map(({ message, fields }) => `${message} ${JSON.stringify(fields)}`);
+  }
+
+  get warnings(): readonly Pick<LogLine, 'message' | 'fields'>[] {
+    return this.#stage.lines.filter(({ level }) => level === 'warn').map(({ message, fields }) => ({ message, fields }));
   }
 
   /** A worker in a process of its own; `started` is its start's promise, not awaited. */
-  async launch(options: { readonly participants?: readonly ParticipantDefinition[]; readonly limits?: Partial<TaskLimits>; readonly codec?: Codec; readonly wrap?: (log: EventLog) => EventLog } = {}): Promise<StageWorker> {
-    const name = `worker-${++this.#number}`;
-    const { log, process } = this.cluster.connect(name);
-    const worker = createWorker({
-      participants: options.participants ?? this.#options.participants, log: options.wrap?.(log) ?? log, codec: options.codec ?? await this.newCodec(), clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name,
-      limits: options.limits ?? {},
-      logger: { info: () => undefined, warn: (message, fields) => void this.warnings.push({ message, fields }), error: (message, fields) => void this.errors.push(`${message} ${JSON.stringify(fields)}`) },
-    });
-    const started = worker.start();
-    started.catch(() => undefined);
-    return { worker, process, started };
+  launch(options: LaunchOptions = {}): Promise<StageWorker> {
+    return this.#stage.launch(options);
   }
 
-  async start(options: Parameters<RuntimeStage['launch']>[0] = {}): Promise<StageWorker> {
-    const launched = await this.launch(options);
-    let isReady = false;
-    launched.started.then(() => { isReady = true; }, () => { isReady = true; });
-    if (!(await this.clock.runUntil(() => isReady, READY_LIMIT_MS))) throw new Error('the worker is not ready');
-    await launched.started;
-    return launched;
+  start(options: LaunchOptions = {}): Promise<StageWorker> {
+    return this.#stage.start(options);
   }
 
   client(name = 'client'): SagaClient {
-    const { log, process } = this.cluster.connect(name);
-    return createClient({ log, codec: this.codec, clock: process.clock, random: this.#random.fork(name), namespace: NAMESPACE, name });
+    return this.#stage.client(name);
   }
 
   /** Lets time pass until the promise is settled. */
-  async settled<Value>(promise: Promise<Value>, limitMs = 60_000): Promise<Value> {
-    let isSettled = false;
-    promise.then(() => { isSettled = true; }, () => { isSettled = true; });
-    if (!(await this.clock.runUntil(() => isSettled, limitMs))) throw new Error(`not settled within ${limitMs} ms: ${this.types().join(', ')}`);
-    return promise;
+  settled<Value>(promise: Promise<Value>, limitMs = 60_000): Promise<Value> {
+    return this.#stage.settled(promise, { limitMs, what: () => this.types().join(', ') });
   }
 
-  /** Committed records of a topic that are no tombstones, as they are written. */
+  /** Committed records of a topic, as they are written. */
   raw(topic: string): readonly LogRecord[] {
-    return this.cluster.entries({ topic, partition: 0 }).flatMap((entry) => (entry.kind === 'record' && entry.transaction?.status === 'committed' ? [entry.record] : []));
+    return this.#stage.committed(topic);
   }
 
   seen(topic: string = names.saga(CONTEXT)): readonly Seen[] {
-    return this.raw(topic).flatMap(({ offset, value }) => {
-      const decoded = value === null ? null : this.codec.decode(value);
-      return decoded?.status === 'decoded' ? [{ offset, type: decoded.type, envelope: decoded.envelope, payload: decoded.payload() as Seen['payload'] }] : [];
-    });
+    return this.#stage.audited(topic).map(({ offset, type, envelope, payload }) => ({ offset, type, envelope, payload: payload as Seen['payload'] }));
   }
 
   /** Types on the saga topic but for claims, with step and item. */
   types(id?: string): readonly string[] {
-    return this.seen().filter(({ type, envelope }) => type !== opsPartitionClaimed.name && (id === undefined || envelope.correlationId === id)).map(({ type, envelope: { stepName, stepItem } }) =>
-      [type.replace(/^(chorus|stage)\./, ''), ...(stepName === null ? [] : [stepName]), ...(stepItem === null ? [] : [stepItem])].join(' '));
+    return this.seen().filter(({ type, envelope }) => type !== opsPartitionClaimed.name && (id === undefined || envelope.correlationId === id)).map((record) => lineOf(record).replace(/^stage\./, ''));
   }
 
   deadLetters(): readonly { readonly value: Uint8Array | null; readonly reason: string; readonly group: string }[] {

@@ -1,8 +1,7 @@
 import { createKafkaEventLog, type KafkaConfig } from '#adapters/kafka';
 import { createSchemaCodec } from '#adapters/schema-registry';
 import type { SagaShape } from '#saga-core';
-import { createClient, type SagaClient, systemClock, systemRandom, topicNames } from '#saga-core/runtime';
-import { Needs } from './needs.ts';
+import { createClient, Needs, type SagaClient, systemClock, systemRandom, topicNames } from '#saga-core/runtime';
 
 /** How to reach the cluster: broker addresses, or everything that a connection may need. */
 export type KafkaOptions = Pick<KafkaConfig, 'brokers'> & Partial<KafkaConfig>;

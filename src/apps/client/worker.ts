@@ -6,9 +6,8 @@ import { createMetrics, logOn } from '#apps/worker';
 import type { DataType, EventType } from '#contracts/core';
 import type { ParticipantDefinition } from '#saga-core';
 import type { EventLog } from '#saga-core/ports';
-import { createWorker as createRuntimeWorker, type ParticipantStatus, SILENT_LOG, systemClock, systemRandom, type TaskLimits, topicNames, type Worker as RuntimeWorker } from '#saga-core/runtime';
+import { createWorker as createRuntimeWorker, Needs, type ParticipantStatus, SILENT_LOG, systemClock, systemRandom, type TaskLimits, topicNames, type Worker as RuntimeWorker } from '#saga-core/runtime';
 import type { KafkaOptions } from './connect.ts';
-import { Needs } from './needs.ts';
 
 export type EmbeddedWorkerOptions = {
   readonly participants: readonly ParticipantDefinition[];

@@ -36,6 +36,8 @@ export type SagaContext<Definition extends SagaShape = SagaShape> = {
   readonly items: <Payload>(step: StepName<Definition>, type: EventType<Payload>) => ReadonlyMap<string, Payload>;
   /** Of an item that arrived (`forEach: {arriving}`): the payload of the record that opened it. Null elsewhere. */
   readonly arrival: <Payload>(type: EventType<Payload>) => Payload | null;
+  /** The value of typed bytes that a fact carried, such as a signal's payload. Null where they are of another type, cannot be read, or are not there. */
+  readonly read: <Payload>(type: EventType<Payload> | DataType<Payload>, bytes: Uint8Array | null) => Payload | null;
 };
 
 /** Of an ending or a compensation: why the instance fails. */

@@ -4,6 +4,7 @@ import type { SagaContext } from '../definition/context.ts';
 import type { Outputs } from '../definition/saga.ts';
 import { type CompiledStep, type Instance, itemsOf, limitsOf } from '../engine/index.ts';
 import type { Codec } from '../ports/index.ts';
+import { caught } from './caught.ts';
 
 type Decoded = { readonly type: string; readonly value: unknown };
 
@@ -63,6 +64,12 @@ export class OutputReader {
     if (bytes === null) return null;
     const decoded = this.decode(bytes);
     return decoded.type === type.name ? decoded.value : null;
+  }
+
+  /** Whoever sends a signal may send anything: what cannot be read is nothing, and no fault of the step that hears it. */
+  read<Payload>(type: EventType<Payload> | DataType<Payload>, bytes: Uint8Array | null): Payload | null {
+    const decoded = bytes === null ? null : caught(() => this.decode(bytes));
+    return decoded?.ok === true && decoded.value.type === type.name ? erase<Payload>(decoded.value.value) : null;
   }
 }
 
@@ -152,6 +159,10 @@ class ContextView {
 
   get arrival(): SagaContext['arrival'] {
     return (type) => erase(this.#reader.arrival(this.#holder.instance, this.#call.step, this.#call.item, type));
+  }
+
+  get read(): SagaContext['read'] {
+    return (type, bytes) => this.#reader.read(type, bytes);
   }
 }
 

@@ -1,5 +1,6 @@
 export { createWorker, type Worker, type WorkerOptions } from './worker.ts';
 export type { ParticipantStatus, Refusal } from './participant-host.ts';
+export { type NeededTopic, Needs } from './needs.ts';
 export { loadPartitionCounts, topicsOf } from './participant-topics.ts';
 export { createClient, type ClientOptions, type OperatorOrder, type SagaClient, type SagaHandle, type SagaResult, type SignalPayload } from './client.ts';
 export { catalogueOf, eventTypesOfSagas, participantFaults } from './catalogue.ts';

@@ -7,6 +7,7 @@ import type { Carried } from './committer.ts';
 import type { Catalogue, Entry, InstanceTable } from './instance-table.ts';
 import { RememberedEnds } from './remembered-ends.ts';
 import { decodeLearning, type TaskEnd } from './takeover.ts';
+import { learnInside } from './typed-bytes.ts';
 import type { TaskLimits } from './task-environment.ts';
 
 export type PositionKeeperOptions = {
@@ -230,6 +231,8 @@ export const loadCheckpoint = async (record: LogRecord, into: Loading): Promise<
   const loaded = await loadedOf(key, record, into);
   switch (loaded?.kind) {
     case 'instance':
+      // The records that brought its bytes are not read again: their schemas are learnt from here.
+      await learnInside(into.codec, { ...loaded.entry.instance, saga: null });
       table.restore(loaded.entry);
       return positions.readable(key);
     case 'ended': return positions.rememberChunk(loaded.key, loaded.ended);

@@ -62,7 +62,7 @@ export const decodeLearning = async (codec: Codec, value: Uint8Array): Promise<E
     await codec.learn(first.schemaId);
   } catch (error) {
     // A registry that is out of reach says nothing about the record: it is read again later.
-    if (codeOf(error) === 'REGISTRY_UNREACHABLE') throw error;
+    if (isUnreachable(error)) throw error;
     return { status: 'undecodable', reason: `schema ${first.schemaId}: ${messageOf(error)}`, cause: error };
   }
   const second = codec.decode(value);
@@ -97,6 +97,7 @@ export const readToClaim = (log: EventLog, options: { readonly partition: TopicP
     })().catch((error: unknown) => resolve({ code: 'READ_ERROR', message: `${partitionKey(options.partition)}: ${messageOf(error)}` }));
   });
 
-const codeOf = (error: unknown): unknown => (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined);
+/** Nobody can say now what the registry holds: asked again, it may answer. */
+export const isUnreachable = (error: unknown): boolean => typeof error === 'object' && error !== null && 'code' in error && error.code === 'REGISTRY_UNREACHABLE';
 
 export const isTaskEnd = (value: Claim | TaskEnd | number): value is TaskEnd => typeof value === 'object' && 'code' in value;

@@ -9,3 +9,6 @@ export const schemaIdOf = (value: Uint8Array): number | null => {
   const [, a, b, c, d] = value;
   return a === undefined || b === undefined || c === undefined || d === undefined ? null : ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 };
+
+/** The same of bytes that may be anything: null where they do not begin as typed bytes do. */
+export const schemaIdIfWire = (bytes: Uint8Array): number | null => (bytes[0] === 0 && bytes.length > PREFIX_BYTES ? schemaIdOf(bytes) : null);

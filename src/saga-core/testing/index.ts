@@ -1,3 +1,5 @@
+export { givenSaga, type SagaUnderTest, type SagaWorld } from './given-saga/given-saga.ts';
+export { type LaunchOptions, lineOf, type LogLine, MemoryStage, type MemoryStageOptions, type StageWorker } from './given-saga/memory-stage.ts';
 export { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts';
 export { createSimulatedProcess, type SimulatedProcess } from './simulated-process.ts';
 export { createSimulatedRandom, type SimulatedRandom } from './simulated-random.ts';

@@ -46,6 +46,13 @@ export const linkFaults = (root: string): readonly Fault[] =>
       .filter((target) => !hasFile(root, `${folder}/${target}`)).map((target) => `${path}: the link ${target} leads nowhere`);
   });
 
+/** What a page calls the text of a file is that, but for the names of our front doors: readers have the package's. */
+export const exampleFaults = (root: string): readonly Fault[] =>
+  pages(root).flatMap((path) => [...textOfFile(root, path).matchAll(/<!-- the text of (\S+) -->\n```ts\n([\s\S]*?)```\n/g)].flatMap(([, file = '', text]) => {
+    const actual = hasFile(root, file) ? textOfFile(root, file).replaceAll("'#saga-core", "'chorus/saga-core") : null;
+    return actual === text ? [] : [`${path}: the example is not the text of ${file}`];
+  }));
+
 /** The pages every reader looks for at the root. */
 export const missingPages = (root: string): readonly Fault[] =>
   ['CONTRIBUTING.md', 'GLOSSARY.md', 'SECURITY.md', 'CHANGELOG.md', 'LICENSE'].filter((path) => !hasFile(root, path)).map((path) => `${path}: is missing`);

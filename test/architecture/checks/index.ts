@@ -1,4 +1,4 @@
-import { commandFaults, linkFaults, machinePaths, missingPages, outOfReach } from './documents.ts';
+import { commandFaults, exampleFaults, linkFaults, machinePaths, missingPages, outOfReach } from './documents.ts';
 import { docstringFaults } from './docstrings.ts';
 import { errorCatalogueFaults } from './error-catalogue.ts';
 import { risenSuppressions, suppressionsWithoutReason } from './exemptions.ts';
@@ -27,6 +27,7 @@ export const CHECKS = {
   'schemas and fixtures match': schemaFixtureFaults,
   'every quoted command exists': commandFaults,
   'every link leads somewhere': linkFaults,
+  'what a page calls the text of a file is that': exampleFaults,
   'the pages at the root are there': missingPages,
   'compiler and linter hold the same pure zones': pureZoneFaults,
   'every front door of package.json is there': frontDoorFaults,

@@ -2,17 +2,21 @@ import {
   brokerObservationRecorded, childSagaEnded, compensationCompleted, compensationFailed, compensationRequested, type DataType, entityPosition, entityState, entityTick, type EventType, instanceCheckpoint,
   instanceParked, opsOperatorAction, opsPartitionClaimed, sagaCompleted, sagaFailed, sagaQuarantined, sagaRefused, sagaSignalled, sagaStarted, stepAttemptFailed, stepCompleted, stepFailed, stepStarted,
 } from '#contracts/core';
-import { eventTypesOf, type ParticipantDefinition, type SagaShape } from '#saga-core';
-import { catalogueOf, type TopicNames } from '#saga-core/runtime';
+import type { ParticipantDefinition } from '../definition/participant.ts';
+import type { SagaShape } from '../definition/saga.ts';
+import { eventTypesOf } from '../definition/validate.ts';
+import { catalogueOf } from './catalogue.ts';
+import type { TopicNames } from './topics.ts';
 
 type AnyType = EventType<unknown> | DataType<unknown>;
 
 /** Records that the runtime writes on every saga topic. */
-export const LIFECYCLE: readonly EventType<unknown>[] = [
+const LIFECYCLE: readonly EventType<unknown>[] = [
   sagaStarted, sagaRefused, stepStarted, stepAttemptFailed, stepCompleted, stepFailed, compensationRequested, compensationCompleted, compensationFailed, sagaQuarantined, sagaCompleted, sagaFailed,
   childSagaEnded, instanceParked, sagaSignalled, opsOperatorAction, opsPartitionClaimed, brokerObservationRecorded,
 ];
 
+/** A topic that must exist, and whether only the latest record of a key is kept. */
 export type NeededTopic = { readonly topic: string; readonly isCompacted: boolean };
 
 /** Which topics carry which types: what the codec asks for subjects, and what must exist before the first record. */
