@@ -208,7 +208,8 @@ describe('worker', () => {
     await stage.until(sagaCompleted, 2, 700_000);
     await stage.clock.advance(1_000);
     expect(whole.worker.status()).toMatchObject([{ openInstances: 0 }]);
-  });
+    // Twelve virtual minutes of five workers: seconds, and more on a busy machine.
+  }, 30_000);
 });
 
 describe('client', () => {
