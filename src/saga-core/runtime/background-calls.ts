@@ -66,6 +66,8 @@ export class BackgroundCalls {
 
   /** The call begins, or is not made after all. */
   unannounce(entry: Entry, key: string): void {
+    // Only intents are announced: the key of any other call need not even be made.
+    if (this.#announced.size === 0) return;
     this.#announced.delete(announcedKey(entry, key));
     this.#lookDrained();
   }

@@ -128,7 +128,7 @@ export class InstanceTable {
     const saga = this.#options.catalogue.latest(type);
     if (saga === undefined) return IGNORED;
     const key = instanceKey(envelope.correlationId, envelope.subSaga);
-    if (this.#unknown.has(key)) return this.#foldUnknown(key, record);
+    if (this.#unknown.size > 0 && this.#unknown.has(key)) return this.#foldUnknown(key, record);
     const entry = this.#entries.get(key);
     return entry === undefined ? this.#foldFirst(key, saga, record) : this.#foldNext(entry, record);
   }
