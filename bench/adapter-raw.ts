@@ -42,7 +42,7 @@ export type RawLimit = {
   readonly loads: readonly RawLoad[];
 };
 
-export const GROUP_COUNT = 5;
+const GROUP_COUNT = 5;
 const PARTITION_COUNT = 2;
 const DEFAULT_SHAPE: ChainShape = Array.from({ length: 7 }, (_, hop) => ({
   group: hop === 0 ? -1 : hop % GROUP_COUNT, key: 'chain', value: Buffer.alloc(300, 'x'), headers: { 'event-type': 'raw.hop', 'correlation-id': 'chain' },

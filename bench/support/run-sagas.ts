@@ -10,8 +10,8 @@ export type Target = { readonly brokers: readonly string[]; readonly registryUrl
 export type Stage = { readonly namespace: string; readonly partitions: number; readonly log: EventLog; readonly codec: Codec; readonly client: SagaClient; readonly worker: Worker; readonly close: () => Promise<void> };
 
 const PARTITIONS = 2;
-/** The participants of `five-steps.ts`, in the order of their steps. */
-export const OWNERS = ['one', 'two', 'three', 'four', 'five'];
+/** In the order of their steps. */
+export const OWNERS = participants().map(({ name }) => name);
 export const FILLER = 'x'.repeat(200);
 
 /** Topics, worker with the five participants and a client, in a namespace of its own. */

@@ -6,7 +6,7 @@ export { defineEvent, type FieldKind } from './definition/define-event.ts';
 export { defineSaga } from './definition/define-saga.ts';
 export { childSagaId } from './engine/child-id.ts';
 export { instanceKey } from './engine/state.ts';
-export { dependantsOf, dependenciesOf } from './definition/graph.ts';
+export { dependantsOf, dependenciesOf, endersOf } from './definition/graph.ts';
 export { definitionFaults, eventTypesOf } from './definition/validate.ts';
 export {
   absent, ambiguous, command, compensated, type CompensationResult, completed, type Completed, data, type DomainEvent,

@@ -1,5 +1,5 @@
 import type { SagaShape } from './saga.ts';
-import type { StepDefinition } from './step.ts';
+import { isWatch, type StepDefinition } from './step.ts';
 
 /** The steps that `step` waits for directly. */
 export const dependenciesOf = (step: StepDefinition): readonly string[] => {
@@ -22,6 +22,10 @@ export const dependantsOf = (saga: SagaShape, name: string): ReadonlySet<string>
   visit(name);
   return found;
 };
+
+/** The watches whose completion ends the watch `name`: whatever comes after one of them waits for something else. */
+export const endersOf = (saga: SagaShape, name: string): readonly string[] =>
+  Object.entries(saga.steps).filter(([other, step]) => other !== name && isWatch(step) && step.watch.endsWaiting && !dependantsOf(saga, other).has(name)).map(([other]) => other);
 
 /** Every step that must be complete before `name` is: those it depends on, and those that end its items, directly or not. */
 export const waitsFor = (saga: SagaShape, name: string): ReadonlySet<string> => {

@@ -96,4 +96,4 @@ export const compensated = (extras: { readonly kept?: boolean; readonly events?:
 /** Compensation: not known whether it is undone; tried again by policy, then a person must act. */
 export const ambiguous = (reason: string, extras: { readonly retryAfterMs?: number } = {}): CompensationResult => ({ status: 'ambiguous', reason, ...extras });
 /** Compensation: cannot be undone, no attempt will help; a person must act. */
-export const irreversible = (reason: string): CompensationResult => ({ status: 'terminal', reason });
+export const irreversible = (reason: string): CompensationResult & { readonly status: 'terminal' } => ({ status: 'terminal', reason });

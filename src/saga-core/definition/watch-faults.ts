@@ -1,4 +1,4 @@
-import { dependantsOf } from './graph.ts';
+import { endersOf } from './graph.ts';
 import type { SagaShape } from './saga.ts';
 import { type AwaitStep, isWatch, type StepDefinition, type Watch } from './step.ts';
 
@@ -24,10 +24,9 @@ const loopFaults = (watches: readonly Named[]): readonly string[] => watches.fla
 });
 
 /** A watch that only ends with the others needs one beside it that ends the waiting. */
-const lonelinessFaults = (saga: SagaShape, watches: readonly Named[]): readonly string[] => watches.flatMap(([name, { watch }]) => {
-  const isEnded = watch.endsWaiting || watches.some(([other, { watch: { endsWaiting } }]) => endsWaiting && !dependantsOf(saga, other).has(name));
-  return isEnded ? [] : [`step ${name}: it is to end with the saga's waiting (watch.endsWaiting: false), but no watch that it does not come after ends the waiting`];
-});
+const lonelinessFaults = (saga: SagaShape, watches: readonly Named[]): readonly string[] => watches
+  .filter(([name, { watch }]) => !watch.endsWaiting && endersOf(saga, name).length === 0)
+  .map(([name]) => `step ${name}: it is to end with the saga's waiting (watch.endsWaiting: false), but no watch that it does not come after ends the waiting`);
 
 const shapeFaults = (name: string, step: StepDefinition): readonly string[] => {
   if (!('watch' in step) || step.watch === undefined) return [];

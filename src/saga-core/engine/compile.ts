@@ -1,5 +1,5 @@
 import type { StepLimits } from '../definition/context.ts';
-import { dependantsOf, dependenciesOf, readableBy } from '../definition/graph.ts';
+import { dependantsOf, dependenciesOf, endersOf, readableBy } from '../definition/graph.ts';
 import type { AnyHandler, Endings } from '../definition/handlers.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import { isWatch, type StepDefinition } from '../definition/step.ts';
@@ -106,10 +106,6 @@ const setOf = (names: readonly string[], indexOf: ReadonlyMap<string, number>): 
   for (const name of names) set |= 1 << (indexOf.get(name) ?? 31);
   return set;
 };
-
-/** The watches that end the waiting of this one: whatever comes after one of them waits for something else. */
-const endersOf = (saga: SagaShape, name: string): readonly string[] =>
-  Object.entries(saga.steps).filter(([other, step]) => other !== name && isWatch(step) && step.watch.endsWaiting && !dependantsOf(saga, other).has(name)).map(([other]) => other);
 
 /** Outputs that something of this participant reads: its steps, its endings, its children's results. */
 const keptOutputs = (saga: SagaShape, view: ParticipantView): ReadonlySet<string> => {

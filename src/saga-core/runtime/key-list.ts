@@ -1,4 +1,4 @@
-/** A set of a few strings: one or two, nearly always, of thousands of instances. A `Set` costs twenty times the memory. */
+/** A set of a few strings: one or two, nearly always, of thousands of instances, each of which would make a hash table of its own. */
 export class KeyList implements Iterable<string> {
   readonly #keys: string[];
 

@@ -43,7 +43,7 @@ export class RememberedEnds {
   owed(nextOffset: number, nowMs: number): readonly RecordToWrite[] {
     const { checkpoints } = this.#options;
     const records: RecordToWrite[] = [];
-    for (const { record, count } of this.#fresh.length === 0 ? [] : checkpoints.writeEnded(nextOffset, this.#fresh)) {
+    for (const { record, count } of checkpoints.writeEnded(nextOffset, this.#fresh)) {
       records.push(record);
       this.#keep(record.key, { latestMs: nowMs, count });
     }

@@ -1,6 +1,6 @@
 import { erase } from '#kernel';
 import type { AwaitHandler, ChildHandler, EffectHandler, EntityStepHandler, WatchHandler } from '../definition/handlers.ts';
-import { completed, type Completed, type CompensationResult, type StepFailure, type StepResult, terminal } from '../definition/results.ts';
+import { completed, type Completed, type CompensationResult, irreversible, type StepFailure, type StepResult, terminal } from '../definition/results.ts';
 import type { SagaDefinition, SagaShape } from '../definition/saga.ts';
 import type { RetryPolicy } from '../definition/step.ts';
 import { type Action, awaitStateOf, type ChildEnd, type CompiledStep, compensationKey, type Emission, emissionsDue, forwardKey, type Instance, keyOfAction, slotOf } from '../engine/index.ts';
@@ -446,8 +446,6 @@ export class SagaActions {
 }
 
 type NotCompensated = Exclude<CompensationResult, { readonly status: 'compensated' }>;
-/** No attempt will help. */
-const irreversible = (reason: string): NotCompensated => ({ status: 'terminal', reason });
 const undoneOf = ({ instance }: Entry, { step, item }: Where) => ({ sagaId: instance.correlationId, step: step.name, item });
 const onceFailed = ({ kind }: StepFailure) => ({ attempts: 1, isUncertain: kind === 'unknown' });
 const hasNoOutput = ({ saga, slots }: Instance, step: string): boolean => (slots[saga.indexOf.get(step) ?? -1]?.output ?? null) === null;

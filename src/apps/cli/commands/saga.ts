@@ -25,7 +25,6 @@ const requireId = (id: string, where: string): string => {
   throw new WrongUse(`${where} ${JSON.stringify(id)}: an id is 1 to 32 of A-Z, a-z, 0-9, _ and -`);
 };
 
-
 const withClient = <Result>(work: (client: SagaClient, connection: Connection) => Promise<Result>): Promise<Result> =>
   withConnection(async (connection) => {
     const { log, codec, clock, random, namespace } = connection;

@@ -1,13 +1,12 @@
-import { dependantsOf } from '#saga-core';
+import { endersOf } from '#saga-core';
 import type { InvariantId } from './audited.ts';
 import { isReady, type Ledger, type Slot } from './ledger.ts';
 
 type Report = (invariant: InvariantId, message: string) => void;
 
-/** Offset of the first completion that ended the waiting of this watch; whatever comes after the watch that completed waits for something else. */
+/** Offset of the first completion that ended the waiting of this watch. */
 const endedOffset = ({ definition, slots }: Ledger, watch: string): number => {
-  const enders = Object.entries(definition.steps).filter(([name, step]) => name !== watch && step.kind === 'await' && step.watch?.endsWaiting === true && !dependantsOf(definition, name).has(watch));
-  const completions = enders.flatMap(([name]) => slots.get(name)?.outcomes.slice(0, 1) ?? []).filter(({ kind }) => kind === 'completed');
+  const completions = endersOf(definition, watch).flatMap((name) => slots.get(name)?.outcomes.slice(0, 1) ?? []).filter(({ kind }) => kind === 'completed');
   return Math.min(Number.POSITIVE_INFINITY, ...completions.map(({ offset }) => offset));
 };
 
