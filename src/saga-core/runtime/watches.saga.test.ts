@@ -200,6 +200,20 @@ describe('what a watch emits', () => {
 });
 
 describe('the end of the waiting', () => {
+  /** Begun; then every owner died, and only the guard's came back. */
+  const withGuardAlone = async (): Promise<RuntimeStage> => {
+    const stage = await open();
+    const { process } = await stage.start();
+    await begin(stage);
+    process.kill();
+    await stage.clock.advance(DOWN_MS);
+    await stage.start({ participants: [participantsOf({ stage: () => stage }).guard] });
+    return stage;
+  };
+  const guardEnded = async (stage: RuntimeStage): Promise<void> => {
+    if (!(await stage.clock.runUntil(() => ofSteps(stage, 'guard').length > 0, 30_000))) throw new Error('guard did not end');
+  };
+
   test('completes every other watch with its result, caused by the record that ended it, and what was due before it is written', async () => {
     const stage = await open();
     await stage.start();
@@ -214,14 +228,9 @@ describe('the end of the waiting', () => {
   });
 
   test('is the place of a record on the log: a fact behind it is not answered, however late its owner comes', async () => {
-    const stage = await open();
-    const { process } = await stage.start();
-    await begin(stage);
-    process.kill();
-    await stage.clock.advance(DOWN_MS);
-    await stage.start({ participants: [participantsOf({ stage: () => stage }).guard] });
+    const stage = await withGuardAlone();
     await stage.append(signal(stage, 'fill', 'f1'), signal(stage, 'stop', 's'));
-    if (!(await stage.clock.runUntil(() => ofSteps(stage, 'guard').length > 0, 30_000))) throw new Error('guard did not end');
+    await guardEnded(stage);
     await stage.append(signal(stage, 'fill', 'f2'), signal(stage, 'done', 'd'));
     await stage.start({ participants: [participantsOf({ stage: () => stage }).counter] });
     await stage.until(sagaCompleted);
@@ -230,14 +239,9 @@ describe('the end of the waiting', () => {
   });
 
   test('leaves a watch its own answer where that was due before it', async () => {
-    const stage = await open();
-    const { process } = await stage.start();
-    await begin(stage);
-    process.kill();
-    await stage.clock.advance(DOWN_MS);
-    await stage.start({ participants: [participantsOf({ stage: () => stage }).guard] });
+    const stage = await withGuardAlone();
     await stage.append(signal(stage, 'done', 'd'), signal(stage, 'stop', 's'));
-    if (!(await stage.clock.runUntil(() => ofSteps(stage, 'guard').length > 0, 30_000))) throw new Error('guard did not end');
+    await guardEnded(stage);
     await stage.start({ participants: [participantsOf({ stage: () => stage }).counter] });
     await stage.until(sagaCompleted);
     expect(written(stage)).toEqual(['counted 0']);
